@@ -1,0 +1,1 @@
+//! OpenHIM mediators in Rust.

@@ -1,0 +1,12 @@
+//! The transactions of the WHO Digital Documentation of COVID-19 Certificates (DDCC).
+//!
+//! Written against four ports ([`transformer::Transformer`], [`repository::FhirRepository`],
+//! [`signing::Signer`], [`ledger::Ledger`]), each with its implementations beside it.
+
+pub mod codes;
+pub mod core_data_set;
+pub mod ledger;
+pub mod operation_outcome;
+pub mod repository;
+pub mod signing;
+pub mod transformer;

@@ -1,0 +1,60 @@
+//! Where FHIR resources are kept: any FHIR R4 server, or the embedded SQLite one.
+
+use async_trait::async_trait;
+use serde_json::Value;
+
+/// A FHIR R4 repository, as far as the DDCC transactions need one.
+#[async_trait]
+pub trait FhirRepository: Send + Sync {
+    /// Executes a `Bundle` of type `transaction` (FHIR R4 3.1.0.11): every entry or none.
+    ///
+    /// Entries are `PUT Type/id` (with `ifMatch`), `POST Type` (with `ifNoneExist`) and
+    /// `DELETE Type/id`; references to a `fullUrl` of the Bundle are rewritten to `Type/id`.
+    /// Returns the `transaction-response`.
+    ///
+    /// # Errors
+    /// [`RepositoryError`]; nothing was written then.
+    async fn transaction(&self, bundle: Value) -> Result<Value, RepositoryError>;
+
+    /// Reads one resource with its `meta.versionId`; `None` when it does not exist (any more).
+    ///
+    /// # Errors
+    /// [`RepositoryError::Unavailable`] when the repository cannot be asked.
+    async fn read(&self, resource_type: &str, id: &str) -> Result<Option<Value>, RepositoryError>;
+
+    /// Searches by FHIR search parameters, such as
+    /// `[("code", "folder"), ("identifier", "urn:x|123")]`; all must match.
+    ///
+    /// # Errors
+    /// [`RepositoryError::UnsupportedParameter`] rather than a wrong result.
+    async fn search(
+        &self,
+        resource_type: &str,
+        parameters: &[(&str, &str)],
+    ) -> Result<Vec<Value>, RepositoryError>;
+}
+
+/// Why the repository did not do as asked.
+#[derive(Debug, thiserror::Error)]
+pub enum RepositoryError {
+    /// `ifMatch` named a version that is not the current one: read again and repeat.
+    #[error("{resource} was changed by someone else in the meantime; read it again and repeat")]
+    VersionConflict {
+        /// `Type/id`.
+        resource: String,
+    },
+    /// The Bundle is not a transaction that this repository can execute.
+    #[error("the repository refused the transaction: {0}")]
+    Refused(String),
+    /// A search parameter that the repository does not know.
+    #[error("search parameter {parameter} of {resource_type} is not supported by the repository")]
+    UnsupportedParameter {
+        /// Resource type searched.
+        resource_type: String,
+        /// Parameter's name.
+        parameter: String,
+    },
+    /// The repository cannot be reached or failed: safe to repeat.
+    #[error("the repository is unavailable: {0}")]
+    Unavailable(String),
+}

@@ -1,0 +1,57 @@
+//! Signing: the one place that touches private keys.
+//!
+//! A [`Signer`] signs bytes and tells its algorithm, key id and certificate chain. What is signed
+//! (COSE, JWS, VDS-NC) is built elsewhere, so a key in a file, in Vault or in an HSM serves all.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+/// Signature algorithms of the WHO trust network (HCERT: both MUST be implemented).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Algorithm {
+    /// ECDSA on P-256 with SHA-256 (COSE -7); the signature is `r || s`, 64 bytes (RFC 7518 3.4).
+    Es256,
+    /// RSASSA-PSS with SHA-256 and a 32-byte salt (COSE -37).
+    Ps256,
+}
+
+/// The public side of one signing key: what a code or document states about who signed it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SignerIdentity {
+    /// Algorithm of this key.
+    pub algorithm: Algorithm,
+    /// DER certificates, the document signing certificate (DSC) first, then its issuers.
+    pub certificate_chain: Vec<Vec<u8>>,
+}
+
+/// Signs bytes with a key that never leaves it.
+#[async_trait]
+pub trait Signer: Send + Sync {
+    /// The key that new certificates are signed with now.
+    fn identity(&self) -> Arc<SignerIdentity>;
+
+    /// Signs `message` (not its hash) with the key of `identity`, which an earlier
+    /// [`Signer::identity`] returned: a rotation in between does not mix keys.
+    ///
+    /// # Errors
+    /// [`SigningError`] when the key is unknown, unavailable or refuses.
+    async fn sign(
+        &self,
+        identity: &SignerIdentity,
+        message: &[u8],
+    ) -> Result<Vec<u8>, SigningError>;
+}
+
+/// Why nothing was signed.
+#[derive(Debug, thiserror::Error)]
+pub enum SigningError {
+    /// The key of that identity is not held here (any more).
+    #[error(
+        "no private key for the document signing certificate; check that key and certificate belong together"
+    )]
+    UnknownKey,
+    /// The key store answered with an error or not at all.
+    #[error("the signing key is unavailable: {0}")]
+    Unavailable(String),
+}
