@@ -8,5 +8,7 @@ pub mod core_data_set;
 pub mod ledger;
 pub mod operation_outcome;
 pub mod repository;
+pub mod request;
 pub mod signing;
+pub mod strict_json;
 pub mod transformer;
