@@ -3,6 +3,8 @@
 //! Logical models `DDCCCoreDataSetVS` (vaccination) and `DDCCCoreDataSetTR` (test result) of
 //! `http://smart.who.int/ddcc`. Element names, and so the JSON, are the logical models' own.
 
+pub mod rules;
+
 use serde::{Deserialize, Serialize};
 
 /// One health event of one holder, and the certificate that is made about it.

@@ -5,8 +5,10 @@
 
 pub mod codes;
 pub mod core_data_set;
+pub mod fhir_date;
 pub mod ledger;
 pub mod operation_outcome;
+pub mod questionnaire;
 pub mod repository;
 pub mod request;
 pub mod signing;
