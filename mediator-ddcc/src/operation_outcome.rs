@@ -79,6 +79,18 @@ impl Issue {
         }
     }
 
+    /// Something about one element that does not stop the request.
+    pub fn warning(
+        code: IssueType,
+        expression: impl Into<String>,
+        diagnostics: impl Into<String>,
+    ) -> Self {
+        Self {
+            severity: Severity::Warning,
+            ..Self::error(code, expression, diagnostics)
+        }
+    }
+
     /// An error about the request as a whole.
     pub fn general(code: IssueType, diagnostics: impl Into<String>) -> Self {
         Self {

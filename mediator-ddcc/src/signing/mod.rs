@@ -3,9 +3,13 @@
 //! A [`Signer`] signs bytes and tells its algorithm, key id and certificate chain. What is signed
 //! (COSE, JWS, VDS-NC) is built elsewhere, so a key in a file, in Vault or in an HSM serves all.
 
+pub mod certificate;
+
 use std::sync::Arc;
 
 use async_trait::async_trait;
+
+pub use self::certificate::{CertificateError, SigningCertificate};
 
 /// Signature algorithms of the WHO trust network (HCERT: both MUST be implemented).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -21,8 +25,10 @@ pub enum Algorithm {
 pub struct SignerIdentity {
     /// Algorithm of this key.
     pub algorithm: Algorithm,
-    /// DER certificates, the document signing certificate (DSC) first, then its issuers.
-    pub certificate_chain: Vec<Vec<u8>>,
+    /// The document signing certificate (DSC).
+    pub certificate: SigningCertificate,
+    /// Its issuers, nearest first.
+    pub issuers: Vec<SigningCertificate>,
 }
 
 /// Signs bytes with a key that never leaves it.
