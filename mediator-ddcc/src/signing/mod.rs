@@ -4,10 +4,14 @@
 //! (COSE, JWS, VDS-NC) is built elsewhere, so a key in a file, in Vault or in an HSM serves all.
 
 pub mod certificate;
+pub mod development_pki;
+pub mod key_file;
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 
 pub use self::certificate::{CertificateError, SigningCertificate};
 
@@ -29,6 +33,14 @@ pub struct SignerIdentity {
     pub certificate: SigningCertificate,
     /// Its issuers, nearest first.
     pub issuers: Vec<SigningCertificate>,
+}
+
+impl SignerIdentity {
+    /// HCERT key id of the document signing certificate, base64.
+    #[must_use]
+    pub fn kid_base64(&self) -> String {
+        STANDARD.encode(self.certificate.kid())
+    }
 }
 
 /// Signs bytes with a key that never leaves it.
