@@ -2,6 +2,8 @@
 //!
 //! An accepted event is here before any side effect, and here until its certificate is stored.
 
+pub mod sqlite;
+
 use async_trait::async_trait;
 use serde_json::Value;
 use uuid::Uuid;

@@ -1,5 +1,7 @@
 //! Where FHIR resources are kept: any FHIR R4 server, or the embedded SQLite one.
 
+pub mod sqlite;
+
 use async_trait::async_trait;
 use serde_json::Value;
 

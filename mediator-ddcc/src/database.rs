@@ -1,0 +1,305 @@
+//! The embedded database: one SQLite file, read by several connections and written by one.
+//!
+//! Writers wait for the disk, not for each other: what arrives while one transaction is being
+//! synced goes into the next one together.
+
+mod writer;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use futures::future::BoxFuture;
+use sqlx::migrate::{MigrateError, Migrator};
+use sqlx::sqlite::{
+    SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous,
+};
+use sqlx::{ConnectOptions as _, SqlitePool};
+
+use self::writer::Writer;
+
+static MIGRATIONS: Migrator = sqlx::migrate!();
+
+/// Connections that read at the same time.
+const READERS: u32 = 4;
+/// How long to wait for another process that writes, and for a free connection.
+const WAIT: Duration = Duration::from_secs(10);
+
+/// A handle to the database; clones share it.
+#[derive(Clone)]
+pub struct Database {
+    readers: SqlitePool,
+    writer: Writer,
+}
+
+/// Why the database did not do as asked.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum DatabaseError {
+    /// The file or its folder cannot be made or opened.
+    #[error(
+        "cannot open the database {path}: {reason}; check that the folder is writable, and that the file is a database of this program"
+    )]
+    NotOpened {
+        /// Which file.
+        path: PathBuf,
+        /// What went wrong.
+        reason: String,
+    },
+    /// A newer version of this program wrote it.
+    #[error("the database {path} was written by a newer version of this program; run that version")]
+    Newer {
+        /// Which file.
+        path: PathBuf,
+    },
+    /// The disk is full.
+    #[error("the disk is full")]
+    Full,
+    /// Another process keeps it locked.
+    #[error("the database is locked by another process")]
+    Locked,
+    /// Anything else that SQLite reports.
+    #[error("the database failed: {0}")]
+    Failed(String),
+    /// It was closed.
+    #[error("the database is closed")]
+    Closed,
+}
+
+impl From<sqlx::Error> for DatabaseError {
+    fn from(error: sqlx::Error) -> Self {
+        let code = error
+            .as_database_error()
+            .and_then(|error| error.code())
+            .and_then(|code| code.parse::<u32>().ok())
+            // The primary result code is in the lower byte.
+            .map(|code| code & 0xff);
+        match (code, &error) {
+            (Some(13), _) => Self::Full,
+            (Some(5 | 6), _) | (_, sqlx::Error::PoolTimedOut) => Self::Locked,
+            (_, sqlx::Error::PoolClosed | sqlx::Error::WorkerCrashed) => Self::Closed,
+            _ => Self::Failed(error.to_string()),
+        }
+    }
+}
+
+impl Database {
+    /// Opens the database file, or makes it: mode 0600, in a folder of mode 0700 when that is
+    /// made, too. What a write acknowledges survives a power cut (`synchronous = FULL`).
+    ///
+    /// # Errors
+    /// [`DatabaseError::NotOpened`] or [`DatabaseError::Newer`].
+    pub async fn open(path: &Path) -> Result<Self, DatabaseError> {
+        let not_opened = |reason: String| DatabaseError::NotOpened {
+            path: path.to_owned(),
+            reason,
+        };
+        prepare_file(path).map_err(|error| not_opened(error.to_string()))?;
+        let options = SqliteConnectOptions::new()
+            .filename(path)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Full)
+            .busy_timeout(WAIT)
+            .foreign_keys(true)
+            .disable_statement_logging();
+        let mut connection = options
+            .connect()
+            .await
+            .map_err(|error| not_opened(error.to_string()))?;
+        migrate(&mut connection, path).await?;
+        let readers = SqlitePoolOptions::new()
+            .max_connections(READERS)
+            .acquire_timeout(WAIT)
+            .connect_lazy_with(options.read_only(true));
+        Ok(Self {
+            readers,
+            writer: Writer::start(connection),
+        })
+    }
+
+    /// Connections for reading.
+    #[must_use]
+    pub fn readers(&self) -> &SqlitePool {
+        &self.readers
+    }
+
+    /// Runs `job` on the one writing connection and returns when what it wrote is on the disk.
+    /// When it fails, nothing of it is.
+    ///
+    /// # Errors
+    /// Those of `job`, or a [`DatabaseError`] when it could not be committed.
+    pub async fn write<T, E, F>(&self, job: F) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<DatabaseError> + Send + 'static,
+        F: for<'c> FnOnce(&'c mut SqliteConnection) -> BoxFuture<'c, Result<T, E>> + Send + 'static,
+    {
+        self.writer.write(job).await
+    }
+}
+
+async fn migrate(connection: &mut SqliteConnection, path: &Path) -> Result<(), DatabaseError> {
+    match MIGRATIONS.run(connection).await {
+        Ok(()) => Ok(()),
+        Err(MigrateError::VersionMissing(_) | MigrateError::VersionTooNew(..)) => {
+            Err(DatabaseError::Newer {
+                path: path.to_owned(),
+            })
+        }
+        Err(error) => Err(DatabaseError::NotOpened {
+            path: path.to_owned(),
+            reason: error.to_string(),
+        }),
+    }
+}
+
+fn prepare_file(path: &Path) -> std::io::Result<()> {
+    if let Some(folder) = path.parent()
+        && !folder.as_os_str().is_empty()
+    {
+        let mut builder = fs::DirBuilder::new();
+        builder.recursive(true);
+        #[cfg(unix)]
+        std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+        builder.create(folder)?;
+    }
+    let mut options = fs::OpenOptions::new();
+    options.append(true).create(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path).map(drop)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use tempfile::TempDir;
+
+    use super::*;
+
+    fn path(folder: &TempDir) -> PathBuf {
+        folder.path().join("data/ddcc.sqlite")
+    }
+
+    async fn insert(database: &Database, id: &str) -> Result<(), DatabaseError> {
+        let id = id.to_owned();
+        database
+            .write(move |connection| {
+                Box::pin(async move {
+                    sqlx::query("INSERT INTO event (id, key_hash, content_hash, accepted_at) VALUES (?, ?, '', '')")
+                        .bind(&id)
+                        .bind(&id)
+                        .execute(connection)
+                        .await?;
+                    Ok(())
+                })
+            })
+            .await
+    }
+
+    async fn count(database: &Database) -> i64 {
+        sqlx::query_scalar("SELECT count(*) FROM event")
+            .fetch_one(database.readers())
+            .await
+            .unwrap()
+    }
+
+    #[tokio::test]
+    async fn one_failure_spoils_nothing_of_the_others() {
+        let folder = TempDir::new().unwrap();
+        let database = Database::open(&path(&folder)).await.unwrap();
+        let ids: Vec<String> = (0..100).map(|n| (n % 50).to_string()).collect();
+        let results = futures::future::join_all(ids.iter().map(|id| insert(&database, id))).await;
+        let failed = results.iter().filter(|result| result.is_err()).count();
+        assert_eq!(failed, 50, "the key is unique");
+        assert_eq!(count(&database).await, 50);
+    }
+
+    #[tokio::test]
+    async fn what_was_acknowledged_is_there_after_a_crash() {
+        let folder = TempDir::new().unwrap();
+        let database = Database::open(&path(&folder)).await.unwrap();
+        insert(&database, "a").await.unwrap();
+        // Nothing is closed in order here.
+        std::mem::forget(database);
+        let again = Database::open(&path(&folder)).await.unwrap();
+        assert_eq!(count(&again).await, 1);
+    }
+
+    #[tokio::test]
+    async fn the_file_is_private() {
+        let folder = TempDir::new().unwrap();
+        let _database = Database::open(&path(&folder)).await.unwrap();
+        let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        assert_eq!(mode(&path(&folder)), 0o600);
+        assert_eq!(mode(&folder.path().join("data")), 0o700);
+    }
+
+    #[tokio::test]
+    async fn says_why_a_file_cannot_be_used() {
+        let folder = TempDir::new().unwrap();
+        let file = folder.path().join("file");
+        fs::write(
+            &file,
+            "this is not a database, but long enough to be read as one",
+        )
+        .unwrap();
+        let error = Database::open(&file).await.err().unwrap();
+        assert!(matches!(error, DatabaseError::NotOpened { .. }), "{error}");
+        let error = Database::open(&file.join("below")).await.err().unwrap();
+        assert!(matches!(error, DatabaseError::NotOpened { .. }), "{error}");
+    }
+
+    #[tokio::test]
+    async fn refuses_a_newer_schema() {
+        let folder = TempDir::new().unwrap();
+        let database = Database::open(&path(&folder)).await.unwrap();
+        database
+            .write::<(), DatabaseError, _>(|connection| {
+                Box::pin(async move {
+                    sqlx::query("INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time) VALUES (9999, 'later', 1, x'00', 0)")
+                        .execute(connection)
+                        .await?;
+                    Ok(())
+                })
+            })
+            .await
+            .unwrap();
+        let error = Database::open(&path(&folder)).await.err().unwrap();
+        assert!(matches!(error, DatabaseError::Newer { .. }), "{error}");
+    }
+
+    #[tokio::test]
+    async fn a_full_disk_is_an_error_and_nothing_half_written() {
+        let folder = TempDir::new().unwrap();
+        let database = Database::open(&path(&folder)).await.unwrap();
+        let pages = |count: u32| {
+            let database = database.clone();
+            async move {
+                database
+                    .write::<(), DatabaseError, _>(move |connection| {
+                        Box::pin(async move {
+                            sqlx::query(sqlx::AssertSqlSafe(format!(
+                                "PRAGMA max_page_count = {count}"
+                            )))
+                            .execute(connection)
+                            .await?;
+                            Ok(())
+                        })
+                    })
+                    .await
+                    .unwrap();
+            }
+        };
+        pages(1).await;
+        let long = "x".repeat(200_000);
+        let error = insert(&database, &long).await.unwrap_err();
+        assert!(matches!(error, DatabaseError::Full), "{error}");
+        pages(1_000_000).await;
+        assert_eq!(count(&database).await, 0);
+        insert(&database, "a").await.unwrap();
+        assert_eq!(count(&database).await, 1);
+    }
+}
