@@ -14,4 +14,5 @@ pub mod repository;
 pub mod request;
 pub mod signing;
 pub mod strict_json;
+pub mod terminology;
 pub mod transformer;
