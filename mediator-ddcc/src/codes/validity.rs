@@ -1,0 +1,264 @@
+//! From when to when a code is valid.
+
+use chrono::{DateTime, Datelike, Days, NaiveDate, NaiveTime, TimeDelta, Utc};
+
+use super::CodeContext;
+
+/// When a code is issued, from when it counts and when it ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Validity {
+    /// Time of issue.
+    pub(super) issued_at: DateTime<Utc>,
+    /// From when the certificate counts: the time of issue or, when that is later, the start of
+    /// `certificate.period`.
+    pub(super) starts: DateTime<Utc>,
+    /// The last second of validity.
+    pub(super) expires: DateTime<Utc>,
+}
+
+impl Validity {
+    /// The certificate's validity, within that of the document signing certificate (DSC):
+    /// `certificate.period.end` (a date counts to its last second, UTC) or the issuer's default.
+    ///
+    /// # Errors
+    /// Why there is no time at which the code would be valid.
+    pub(super) fn of(context: &CodeContext<'_>) -> Result<Self, String> {
+        let issued_at = context.issued_at;
+        let signer = &context.signer.certificate;
+        if issued_at < signer.not_before() {
+            return Err("the document signing certificate is not valid yet".into());
+        }
+        let period = context.core_data_set.certificate.period.as_ref();
+        let mut starts = issued_at;
+        if let Some(start) = period.and_then(|period| period.start.as_deref()) {
+            let (first, _) =
+                span(start).ok_or("certificate.period.start is not a FHIR dateTime")?;
+            starts = starts.max(first);
+        }
+        let end = match period.and_then(|period| period.end.as_deref()) {
+            Some(end) => {
+                let (_, last) = span(end).ok_or("certificate.period.end is not a FHIR dateTime")?;
+                last
+            }
+            None => issued_at
+                .checked_add_days(Days::new(context.issuer.default_validity_days.into()))
+                .ok_or("the default validity is too long")?,
+        };
+        if signer.not_after() <= issued_at {
+            return Err(
+                "the validity of the document signing certificate is over; issue with a new one"
+                    .into(),
+            );
+        }
+        if end <= issued_at && !context.issuer.issue_expired {
+            return Err("the certificate's validity (certificate.period.end) is over".into());
+        }
+        let expires = end.min(signer.not_after());
+        if expires <= starts && starts > issued_at {
+            return Err(
+                "the document signing certificate or the certificate's validity (certificate.period.end) ends before the certificate's validity begins (certificate.period.start)"
+                    .into(),
+            );
+        }
+        Ok(Self {
+            issued_at,
+            starts,
+            expires,
+        })
+    }
+}
+
+/// The first and the last second of a FHIR `date` or `dateTime` (`YYYY`, `YYYY-MM`, `YYYY-MM-DD`
+/// or with time and offset).
+pub(super) fn span(date_time: &str) -> Option<(DateTime<Utc>, DateTime<Utc>)> {
+    if date_time.contains('T') {
+        let at = DateTime::parse_from_rfc3339(date_time).ok()?.to_utc();
+        return Some((at, at));
+    }
+    let mut parts = date_time.split('-');
+    let year: i32 = number(parts.next()?, 4)?;
+    let month = parts.next().map(|month| number(month, 2));
+    let day = parts.next().map(|day| number(day, 2));
+    if parts.next().is_some() {
+        return None;
+    }
+    let (first, after) = match (month, day) {
+        (None, _) => (
+            NaiveDate::from_ymd_opt(year, 1, 1)?,
+            NaiveDate::from_ymd_opt(year + 1, 1, 1)?,
+        ),
+        (Some(month), None) => {
+            let first = NaiveDate::from_ymd_opt(year, month?, 1)?;
+            (first, first.checked_add_months(chrono::Months::new(1))?)
+        }
+        (Some(month), Some(day)) => {
+            let first = NaiveDate::from_ymd_opt(year, month?, day?)?;
+            (first, first.succ_opt()?)
+        }
+    };
+    let midnight = |date: NaiveDate| date.and_time(NaiveTime::MIN).and_utc();
+    Some((
+        midnight(first),
+        midnight(after).checked_sub_signed(TimeDelta::seconds(1))?,
+    ))
+}
+
+/// The day of a FHIR `date` or `dateTime` as `YYYY-MM-DD`, as it was where it was written; `None`
+/// when it names no day.
+pub(super) fn day(date_time: &str) -> Option<&str> {
+    let day = match date_time.split_once('T') {
+        Some((day, _)) => {
+            DateTime::parse_from_rfc3339(date_time).ok()?;
+            day
+        }
+        None => date_time,
+    };
+    (day.len() == 10 && span(day).is_some_and(|(first, last)| first.day() == last.day()))
+        .then_some(day)
+}
+
+fn number<T: std::str::FromStr>(digits: &str, length: usize) -> Option<T> {
+    (digits.len() == length && digits.bytes().all(|byte| byte.is_ascii_digit()))
+        .then(|| digits.parse().ok())
+        .flatten()
+}
+
+#[cfg(test)]
+mod tests {
+
+    use super::*;
+    use crate::codes::CodeForm;
+    use crate::codes::testing::{Issue, time, vaccination};
+
+    fn validity(change: impl FnOnce(&mut Issue)) -> Result<Validity, String> {
+        let mut issue = Issue::new(vaccination());
+        change(&mut issue);
+        Validity::of(&CodeContext {
+            issuer: &issue.issuer,
+            signer: &issue.signer.identity,
+            issued_at: issue.issued_at,
+            document_id: uuid::Uuid::nil(),
+            core_data_set: &issue.set,
+        })
+    }
+
+    fn period(issue: &mut Issue, start: Option<&str>, end: Option<&str>) {
+        issue.set.certificate.period = Some(crate::core_data_set::Period {
+            start: start.map(Into::into),
+            end: end.map(Into::into),
+        });
+    }
+
+    #[test]
+    fn a_certificate_is_valid_to_the_last_second_of_its_last_day() {
+        let validity = validity(|_| {}).unwrap();
+        assert_eq!(validity.issued_at, time("2021-04-06T10:00:00Z"));
+        assert_eq!(validity.starts, validity.issued_at);
+        assert_eq!(validity.expires, time("2022-04-05T23:59:59Z"));
+    }
+
+    #[test]
+    fn without_an_end_the_default_counts() {
+        let validity = validity(|issue| issue.set.certificate.period = None).unwrap();
+        assert_eq!(validity.expires, time("2021-10-03T10:00:00Z"));
+    }
+
+    #[test]
+    fn nothing_outlives_the_document_signing_certificate() {
+        let validity = validity(|issue| period(issue, None, Some("2040"))).unwrap();
+        assert_eq!(validity.expires, time("2023-01-01T00:00:00Z"));
+    }
+
+    #[test]
+    fn a_later_start_is_kept() {
+        let validity = validity(|issue| period(issue, Some("2021-05"), Some("2021-06"))).unwrap();
+        assert_eq!(validity.starts, time("2021-05-01T00:00:00Z"));
+        assert_eq!(validity.expires, time("2021-06-30T23:59:59Z"));
+    }
+
+    #[test]
+    fn there_is_no_validity_outside_the_document_signing_certificate_or_the_period() {
+        for (reason, change) in [
+            (
+                "not valid yet",
+                Box::new(|issue: &mut Issue| issue.issued_at = time("2020-12-31T23:59:59Z"))
+                    as Box<dyn FnOnce(&mut Issue)>,
+            ),
+            (
+                "document signing certificate is over",
+                Box::new(|issue| issue.issued_at = time("2023-01-01T00:00:00Z")),
+            ),
+            (
+                "certificate.period.end",
+                Box::new(|issue| issue.issued_at = time("2022-04-06T00:00:00Z")),
+            ),
+            (
+                "certificate.period.start",
+                Box::new(|issue| period(issue, Some("2021-07-01"), Some("2021-06-01"))),
+            ),
+            (
+                "certificate.period.end is not",
+                Box::new(|issue| period(issue, None, Some("2021-02-30"))),
+            ),
+        ] {
+            let error = validity(change).unwrap_err();
+            assert!(error.contains(reason), "{error}");
+        }
+    }
+
+    #[test]
+    fn expired_certificates_are_issued_where_the_issuer_wants_it() {
+        let validity = validity(|issue| {
+            issue.issued_at = time("2022-10-01T00:00:00Z");
+            issue.issuer.issue_expired = true;
+        })
+        .unwrap();
+        assert_eq!(validity.expires, time("2022-04-05T23:59:59Z"));
+    }
+
+    #[test]
+    fn every_form_is_left_out_when_its_validity_is_over() {
+        let mut issue = Issue::new(vaccination());
+        issue.issued_at = time("2022-10-01T00:00:00Z");
+        for form in CodeForm::ALL {
+            assert!(issue.reason(form).contains("certificate.period.end"));
+        }
+    }
+
+    #[test]
+    fn partial_dates_span_their_year_and_month() {
+        let spans = |text: &str, first: &str, last: &str| {
+            assert_eq!(span(text), Some((time(first), time(last))), "{text}");
+        };
+        spans("2021", "2021-01-01T00:00:00Z", "2021-12-31T23:59:59Z");
+        spans("2024-02", "2024-02-01T00:00:00Z", "2024-02-29T23:59:59Z");
+        spans("2021-12-31", "2021-12-31T00:00:00Z", "2021-12-31T23:59:59Z");
+        spans(
+            "2021-02-15T12:00:00+08:00",
+            "2021-02-15T04:00:00Z",
+            "2021-02-15T04:00:00Z",
+        );
+        for text in [
+            "",
+            "21",
+            "2021-1",
+            "2021-13",
+            "2021-02-30",
+            "2021-01-01-01",
+            "2021-01-01T",
+            "+021",
+            "9999999",
+        ] {
+            assert_eq!(span(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_day_is_the_one_that_was_written() {
+        assert_eq!(day("2021-02-15T00:30:00+08:00"), Some("2021-02-15"));
+        assert_eq!(day("2021-02-15"), Some("2021-02-15"));
+        for text in ["2021-02", "2021", "2021-02-31", "2021-02-15T99:00:00Z"] {
+            assert_eq!(day(text), None, "{text}");
+        }
+    }
+}

@@ -1,0 +1,226 @@
+//! Encoding VDS-NC (ICAO Technical Report "VDS-NC - Visible Digital Seal for non-constrained
+//! environments", proof of vaccination).
+
+use base64::prelude::{BASE64_URL_SAFE, Engine as _};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::{VACCINATION, VERSION};
+use crate::codes::transliteration::transliterate;
+use crate::codes::validity::{Validity, day};
+use crate::codes::{CodeContext, Unsigned, cut};
+use crate::core_data_set::{Coding, CoreDataSet, Event, Vaccination};
+use crate::signing::Algorithm;
+use crate::terminology;
+
+/// Characters of a name, `pid.n`.
+const MAXIMUM_NAME: usize = 39;
+/// Characters of a travel document's number, `pid.i`.
+const MAXIMUM_TRAVEL_DOCUMENT: usize = 11;
+/// Characters of another number of the holder, `pid.ai`.
+const MAXIMUM_OTHER_NUMBER: usize = 24;
+/// Characters of an ICD-11 code, `des` and `dis`.
+const MAXIMUM_ICD11: usize = 6;
+/// Characters of a centre, `adm`, and of a lot.
+const MAXIMUM_CENTRE_OR_LOT: usize = 20;
+
+/// A seal's certificate, which travels with it.
+#[derive(Clone)]
+pub(in crate::codes) struct UnsignedSeal {
+    certificate: String,
+}
+
+/// Makes the canonical JSON (RFC 8785) of `data`, which is what is signed.
+pub(in crate::codes) fn prepare(context: &CodeContext<'_>) -> Result<(Vec<u8>, Unsigned), String> {
+    if context.signer.algorithm != Algorithm::Es256 {
+        return Err(
+            "ICAO seals are signed with ECDSA only, and the document signing certificate has another key"
+                .into(),
+        );
+    }
+    // A seal itself states no validity; one that could never be verified is not made.
+    Validity::of(context)?;
+    let set = context.core_data_set;
+    let vaccination = match &set.event {
+        Event::Vaccination(vaccination) => vaccination,
+        Event::Test(_) => {
+            return Err(
+                "an ICAO proof of testing must state the holder's document type (pid.dt) and how to reach the testing centre (sp.cd), which the core data set does not have"
+                    .into(),
+            );
+        }
+    };
+    let country = context.issuer.country_alpha3.as_str();
+    if !is_country_code(country) {
+        return Err(
+            "the issuer's three-letter country (configuration) is not three capital letters such as CHE"
+                .into(),
+        );
+    }
+    let data = json!({
+        "hdr": {"t": VACCINATION, "v": VERSION, "is": country},
+        "msg": {
+            "uvci": identifier(context.document_id),
+            "pid": person(set)?,
+            "ve": [event(context, vaccination)?],
+        },
+    });
+    let canonical = serde_json_canonicalizer::to_vec(&data)
+        .map_err(|_| "the seal's data cannot be written as canonical JSON")?;
+    let certificate = BASE64_URL_SAFE.encode(context.signer.certificate.der());
+    Ok((canonical, Unsigned::VdsNc(UnsignedSeal { certificate })))
+}
+
+impl UnsignedSeal {
+    /// The whole seal, canonical too: `data`, then `sig`. Base64url has its padding, as RFC 4648
+    /// asks where nothing else is said.
+    pub(in crate::codes) fn finish(self, data: &[u8], signature: &[u8]) -> Result<String, String> {
+        let data = std::str::from_utf8(data).map_err(|_| "the seal's data is not UTF-8")?;
+        let signature = BASE64_URL_SAFE.encode(signature);
+        let certificate = self.certificate;
+        Ok(format!(
+            r#"{{"data":{data},"sig":{{"alg":"ES256","cer":"{certificate}","sigvl":"{signature}"}}}}"#
+        ))
+    }
+}
+
+/// `uvci`, at most 12 characters: the document's UUID modulo 36¹², in capital base 36.
+fn identifier(document: Uuid) -> String {
+    let mut number = document.as_u128();
+    let mut characters = [b'0'; 12];
+    for character in characters.iter_mut().rev() {
+        // The remainder is below 36.
+        let digit = (number % 36) as u8;
+        *character = if digit < 10 {
+            b'0' + digit
+        } else {
+            b'A' + digit - 10
+        };
+        number /= 36;
+    }
+    characters.into_iter().map(char::from).collect()
+}
+
+/// `pid`: the name, and a date of birth or a travel document's number.
+fn person(set: &CoreDataSet) -> Result<Value, String> {
+    let mut person = json!({"n": name(&set.name)?});
+    if let Some(date) = set.birth_date.as_deref().and_then(day) {
+        person["dob"] = json!(date);
+    }
+    if let Some(sex) = &set.sex {
+        person["sex"] = json!(match sex.as_str() {
+            "male" => "M",
+            "female" => "F",
+            _ => "X",
+        });
+    }
+    if let Some(identifier) = &set.identifier {
+        // FHIR names passport numbers by country; any other number is of a kind not known.
+        let is_passport = identifier
+            .system
+            .as_deref()
+            .is_some_and(|system| system.starts_with("http://hl7.org/fhir/sid/passport-"));
+        let (element, maximum) = if is_passport {
+            ("i", MAXIMUM_TRAVEL_DOCUMENT)
+        } else {
+            ("ai", MAXIMUM_OTHER_NUMBER)
+        };
+        // A number that is cut is another number.
+        if within(&identifier.value, maximum) {
+            person[element] = json!(identifier.value);
+        }
+    }
+    if person.get("dob").is_none() && person.get("i").is_none() {
+        return Err(
+            "neither birthDate (a whole date) nor a passport number as identifier is present, and an ICAO seal must have one"
+                .into(),
+        );
+    }
+    Ok(person)
+}
+
+/// `n`, as in the visual inspection zone (Doc 9303-3): Latin letters, national ones included.
+/// Names in another script are transliterated; longer ones are cut, as 9303 cuts names.
+fn name(name: &str) -> Result<String, String> {
+    let is_latin = |character: char| {
+        !character.is_alphabetic()
+            || matches!(character, 'A'..='Z' | 'a'..='z' | 'À'..='ɏ' | 'Ḁ'..='ỿ')
+    };
+    if name.trim().chars().all(is_latin) {
+        return Ok(cut(name.trim(), MAXIMUM_NAME).trim_end().to_owned());
+    }
+    let written = transliterate(name)
+        .map_err(|error| format!("name has no ICAO 9303 transliteration: {error}"))?
+        .replace('<', " ");
+    Ok(cut(&written, MAXIMUM_NAME).trim_end().to_owned())
+}
+
+/// `ve`: the vaccine and the one dose that is certified.
+fn event(context: &CodeContext<'_>, vaccination: &Vaccination) -> Result<Value, String> {
+    let vaccine = terminology::icd11_code(&vaccination.vaccine)
+        .filter(|code| within(code, MAXIMUM_ICD11))
+        .ok_or("vaccination.vaccine is not a code of ICD-11")?;
+    let disease = match &vaccination.disease {
+        Some(disease) => Some(
+            terminology::icd11_code(disease)
+                .filter(|code| within(code, MAXIMUM_ICD11))
+                .ok_or("vaccination.disease is not a code of ICD-11")?,
+        ),
+        None => None,
+    };
+    if !within(&vaccination.lot, MAXIMUM_CENTRE_OR_LOT) {
+        return Err(format!(
+            "vaccination.lot is longer than the {MAXIMUM_CENTRE_OR_LOT} characters of an ICAO seal"
+        ));
+    }
+    let country = vaccination
+        .country
+        .code
+        .as_deref()
+        .filter(|code| is_country_code(code))
+        .ok_or("vaccination.country is not a three-letter code")?;
+    // `adm` may name the health authority where no centre is known.
+    let centre = vaccination
+        .centre
+        .as_deref()
+        .map(str::trim)
+        .filter(|centre| !centre.is_empty())
+        .unwrap_or(&context.issuer.name);
+    let mut dose = json!({
+        "dvc": day(&vaccination.date).ok_or("vaccination.date does not name a day")?,
+        "seq": vaccination.dose,
+        "ctr": country,
+        "adm": cut(centre, MAXIMUM_CENTRE_OR_LOT).trim_end(),
+        "lot": vaccination.lot,
+    });
+    if let Some(next) = vaccination.next_dose.as_deref().and_then(day) {
+        dose["dvn"] = json!(next);
+    }
+    let mut event = json!({
+        "des": vaccine,
+        "nam": label(&vaccination.brand).ok_or("vaccination.brand has neither display nor code")?,
+        "vd": [dose],
+    });
+    if let Some(disease) = disease {
+        event["dis"] = json!(disease);
+    }
+    Ok(event)
+}
+
+/// The brand's name: as stated, else as ICD-11 has it, else its code.
+fn label(brand: &Coding) -> Option<&str> {
+    let code = brand.code.as_deref();
+    brand
+        .display
+        .as_deref()
+        .or_else(|| terminology::display(brand.system.as_deref()?, code?))
+        .or(code)
+}
+
+fn within(text: &str, characters: usize) -> bool {
+    !text.is_empty() && text.chars().count() <= characters
+}
+
+fn is_country_code(code: &str) -> bool {
+    code.len() == 3 && code.bytes().all(|byte| byte.is_ascii_uppercase())
+}
