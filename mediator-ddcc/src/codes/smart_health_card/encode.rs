@@ -247,3 +247,277 @@ fn loinc(test: &Test) -> Result<&'static str, String> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read as _;
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::codes::CodeForm;
+    use crate::codes::qr_code::QrCode;
+    use crate::codes::testing::{ES256, EXAMPLES, Issue, PS256, example, test_result, vaccination};
+
+    /// Takes a text apart with other means than the decoder's: JWS, header and payload.
+    fn decode(text: &str) -> (String, Value, Value) {
+        let digits = text.strip_prefix(PREFIX).unwrap().as_bytes();
+        let jws: String = digits
+            .chunks(2)
+            .map(|pair| char::from((pair[0] - b'0') * 10 + (pair[1] - b'0') + 45))
+            .collect();
+        let parts: Vec<Vec<u8>> = jws
+            .split('.')
+            .map(|part| BASE64_URL_SAFE_NO_PAD.decode(part).unwrap())
+            .collect();
+        let [header, payload, signature] = parts.as_slice() else {
+            panic!("a compact JWS has three parts");
+        };
+        let (signing_input, _) = jws.rsplit_once('.').unwrap();
+        let certificate = &ES256.identity.certificate;
+        assert!(certificate.verify(Algorithm::Es256, signing_input.as_bytes(), signature));
+        let mut inflated = String::new();
+        flate2::read::DeflateDecoder::new(payload.as_slice())
+            .read_to_string(&mut inflated)
+            .unwrap();
+        let payload = serde_json::from_str::<Value>(&inflated).unwrap();
+        assert_eq!(payload.to_string(), inflated, "not minified");
+        (jws, serde_json::from_slice(header).unwrap(), payload)
+    }
+
+    fn resources(payload: &Value) -> [Value; 2] {
+        let bundle = &payload["vc"]["credentialSubject"]["fhirBundle"];
+        [0, 1].map(|n| bundle["entry"][n]["resource"].clone())
+    }
+
+    #[test]
+    fn a_vaccination_card_is_minimal() {
+        let (_, header, payload) = decode(&Issue::new(vaccination()).text(CodeForm::Shc));
+        let kid = ES256.identity.certificate.jwk_thumbprint();
+        assert_eq!(header, json!({"zip": "DEF", "alg": "ES256", "kid": kid}));
+        assert_eq!(
+            payload,
+            json!({
+                "iss": "https://health.example.org/ddcc/shc_issuer",
+                "nbf": 1_617_703_200,
+                "exp": 1_649_203_199,
+                "vc": {
+                    "type": [
+                        "https://smarthealth.cards#health-card",
+                        "https://smarthealth.cards#immunization",
+                        "https://smarthealth.cards#covid19",
+                    ],
+                    "credentialSubject": {
+                        "fhirVersion": "4.0.1",
+                        "fhirBundle": {
+                            "resourceType": "Bundle",
+                            "type": "collection",
+                            "entry": [
+                                {"fullUrl": "resource:0", "resource": {
+                                    "resourceType": "Patient",
+                                    "name": [{"text": "Aulus Agerius"}],
+                                    "birthDate": "2003-03-03",
+                                }},
+                                {"fullUrl": "resource:1", "resource": {
+                                    "resourceType": "Immunization",
+                                    "status": "completed",
+                                    "vaccineCode": {"coding": [{
+                                        "system": "http://id.who.int/icd/release/11/mms",
+                                        "code": "XM3DT5",
+                                    }]},
+                                    "patient": {"reference": "resource:0"},
+                                    "occurrenceDateTime": "2021-04-05",
+                                    "lotNumber": "ER8732",
+                                    "performer": [{"actor": {"display": "Vaccination Site"}}],
+                                }},
+                            ],
+                        },
+                    },
+                },
+            })
+        );
+    }
+
+    #[test]
+    fn a_test_card_has_loinc_and_snomed_codes() {
+        let (_, _, payload) = decode(&Issue::new(test_result()).text(CodeForm::Shc));
+        assert_eq!(
+            payload["vc"]["type"][1],
+            "https://smarthealth.cards#laboratory"
+        );
+        assert_eq!(
+            resources(&payload)[1],
+            json!({
+                "resourceType": "Observation",
+                "status": "final",
+                "code": {"coding": [{"system": "http://loinc.org", "code": "94500-6"}]},
+                "subject": {"reference": "resource:0"},
+                "effectiveDateTime": "2021-04-05",
+                "valueCodeableConcept": {"coding": [
+                    {"system": "http://snomed.info/sct", "code": "260415000"},
+                ]},
+                "performer": [{"display": "Central Laboratory"}],
+            })
+        );
+    }
+
+    #[test]
+    fn the_specimen_chooses_the_loinc_code() {
+        for (kind, origin, expected) in [
+            ("1334426561", json!(null), Some("94309-2")),
+            ("1334426561", json!("KAZ.AH.XD"), Some("94309-2")),
+            ("1334426561", json!("KAR.AH.XF"), Some("94500-6")),
+            ("2056159157", json!(null), Some("94558-4")),
+            ("2056159157", json!("JAE.AH.XF"), Some("94558-4")),
+            ("2056159157", json!("DIA.AH.XA"), None),
+        ] {
+            let mut set = test_result();
+            set["test"]["type"]["code"] = json!(kind);
+            if origin.is_null() {
+                set["test"].as_object_mut().unwrap().remove("origin");
+            } else {
+                set["test"]["origin"]["code"] = origin;
+            }
+            let issue = Issue::new(set);
+            match expected {
+                Some(expected) => {
+                    let (_, _, payload) = decode(&issue.text(CodeForm::Shc));
+                    let code = &resources(&payload)[1]["code"]["coding"][0]["code"];
+                    assert_eq!(code, expected);
+                }
+                None => assert!(issue.reason(CodeForm::Shc).contains("test.origin")),
+            }
+        }
+    }
+
+    #[test]
+    fn vaccines_are_cvx_where_that_is_exact_and_else_as_stated() {
+        let vaccine = |change: &dyn Fn(&mut Value)| {
+            let mut set = vaccination();
+            change(&mut set["vaccination"]);
+            let (_, _, payload) = decode(&Issue::new(set).text(CodeForm::Shc));
+            resources(&payload)[1]["vaccineCode"]["coding"][0].clone()
+        };
+        for (brand, code) in [("XM1G90", "502"), ("XM6SZ8", "509")] {
+            assert_eq!(
+                vaccine(&|set| set["brand"]["code"] = json!(brand)),
+                json!({"system": "http://hl7.org/fhir/sid/cvx", "code": code})
+            );
+        }
+        let cvx = json!({"system": "http://hl7.org/fhir/sid/cvx", "code": "207"});
+        assert_eq!(vaccine(&|set| set["brand"] = cvx.clone()), cvx);
+        assert_eq!(
+            vaccine(&|set| set["brand"]["system"] = json!("http://example.org")),
+            json!({"system": "http://id.who.int/icd/release/11/mms", "code": "XM0GQ8"})
+        );
+    }
+
+    #[test]
+    fn the_four_examples_keep_their_names_and_fit_one_code() {
+        for row in EXAMPLES {
+            let text = Issue::new(example(row)).text(CodeForm::Shc);
+            let (jws, _, payload) = decode(&text);
+            assert_eq!(resources(&payload)[0]["name"], json!([{"text": row[0]}]));
+            assert_eq!(
+                resources(&payload)[1]["performer"][0]["actor"]["display"],
+                row[4]
+            );
+            assert!(jws.len() <= MAXIMUM_JWS);
+            assert!(QrCode::encode(CodeForm::Shc, &text).unwrap().version() <= 22);
+        }
+    }
+
+    /// Text that does not compress.
+    fn noise(characters: usize) -> String {
+        let mut state = 1_u64;
+        (0..characters)
+            .map(|_| {
+                state = state
+                    .wrapping_mul(6_364_136_223_846_793_005)
+                    .wrapping_add(1);
+                char::from(b'!' + (state >> 57) as u8 % 90)
+            })
+            .filter(|character| !"\"\\".contains(*character))
+            .collect()
+    }
+
+    #[test]
+    fn what_does_not_fit_is_left_out_and_at_last_the_card() {
+        let mut set = vaccination();
+        let detail = |set: &Value| {
+            let (_, _, payload) = decode(&Issue::new(set.clone()).text(CodeForm::Shc));
+            let has_performer = resources(&payload)[1].get("performer").is_some();
+            let types = payload["vc"]["type"].as_array().unwrap().len();
+            (has_performer, types)
+        };
+        assert_eq!(detail(&set), (true, 3));
+        set["vaccination"]["centre"] = json!(noise(600));
+        assert_eq!(detail(&set), (false, 3));
+        let fits = |length: usize, set: &Value| {
+            let mut set = set.clone();
+            set["name"] = json!(noise(length));
+            Issue::new(set).prepare(CodeForm::Shc).is_ok()
+        };
+        let longest = (1..2000)
+            .take_while(|length| fits(*length, &set))
+            .last()
+            .unwrap();
+        set["name"] = json!(noise(longest));
+        assert_eq!(detail(&set), (false, 1));
+        set["name"] = json!(noise(longest + 40));
+        assert!(Issue::new(set).reason(CodeForm::Shc).contains("1195"));
+    }
+
+    #[test]
+    fn what_the_specification_does_not_allow_is_refused() {
+        let mut issue = Issue::new(vaccination());
+        issue.signer = &PS256;
+        assert!(issue.reason(CodeForm::Shc).contains("ES256"));
+        for url in ["", "https://", "http://health.example.org"] {
+            let mut issue = Issue::new(vaccination());
+            issue.issuer.smart_health_card_issuer = url.into();
+            assert!(issue.reason(CodeForm::Shc).contains("https"));
+        }
+        for (element, pointer, value) in [
+            ("birthDate", "/birthDate", json!("03.03.2003")),
+            ("vaccination.date", "/vaccination/date", json!("2021")),
+        ] {
+            let mut set = vaccination();
+            *set.pointer_mut(pointer).unwrap() = value;
+            assert!(Issue::new(set).reason(CodeForm::Shc).contains(element));
+        }
+        for (element, pointer, value) in [
+            ("test.result", "/test/result", json!(null)),
+            ("test.result", "/test/result/code", json!("?")),
+            ("test.pathogen", "/test/pathogen/code", json!("XN0")),
+            ("test.type", "/test/type/code", json!("1")),
+            ("test.date", "/test/date", json!("2021-04")),
+        ] {
+            let mut set = test_result();
+            *set.pointer_mut(pointer).unwrap() = value;
+            assert!(Issue::new(set).reason(CodeForm::Shc).contains(element));
+        }
+    }
+
+    #[test]
+    fn a_slash_at_the_end_of_the_issuer_is_taken_off() {
+        let mut issue = Issue::new(vaccination());
+        issue.issuer.smart_health_card_issuer.push('/');
+        let (_, _, payload) = decode(&issue.text(CodeForm::Shc));
+        assert_eq!(payload["iss"], "https://health.example.org/ddcc/shc_issuer");
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+        #[test]
+        fn names_and_lots_come_back(name in "[^\\pC\\s]\\PC{0,60}", lot in "\\PC{1,20}") {
+            let mut set = vaccination();
+            set["name"] = json!(name);
+            set["vaccination"]["lot"] = json!(lot);
+            let (_, _, payload) = decode(&Issue::new(set).text(CodeForm::Shc));
+            let [patient, immunization] = resources(&payload);
+            prop_assert_eq!(patient["name"][0]["text"].as_str(), Some(name.trim()));
+            prop_assert_eq!(immunization["lotNumber"].as_str(), Some(lot.as_str()));
+        }
+    }
+}

@@ -224,3 +224,203 @@ fn within(text: &str, characters: usize) -> bool {
 fn is_country_code(code: &str) -> bool {
     code.len() == 3 && code.bytes().all(|byte| byte.is_ascii_uppercase())
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::codes::CodeForm;
+    use crate::codes::testing::{ES256, EXAMPLES, Issue, PS256, example, test_result, vaccination};
+
+    /// Takes a text apart with other means than the decoder's, and gives `data`.
+    fn decode(text: &str) -> Value {
+        let seal: Value = serde_json::from_str(text).unwrap();
+        assert_eq!(serde_json_canonicalizer::to_string(&seal).unwrap(), text);
+        let signature = &seal["sig"];
+        assert_eq!(signature["alg"], "ES256");
+        let bytes = |element: &str| {
+            let text = signature[element].as_str().unwrap();
+            BASE64_URL_SAFE.decode(text).unwrap()
+        };
+        let certificate = &ES256.identity.certificate;
+        assert_eq!(bytes("cer"), certificate.der());
+        let data = serde_json_canonicalizer::to_vec(&seal["data"]).unwrap();
+        assert!(certificate.verify(Algorithm::Es256, &data, &bytes("sigvl")));
+        seal["data"].clone()
+    }
+
+    #[test]
+    fn a_vaccination_has_the_elements_of_the_report() {
+        let data = decode(&Issue::new(vaccination()).text(CodeForm::Icao));
+        let uvci = data["msg"]["uvci"].as_str().unwrap();
+        assert_eq!(
+            uvci,
+            identifier(Uuid::from_u128(0xdadf_cc47_c733_4e45_a906_db12_fd85_9fb7))
+        );
+        assert_eq!(
+            data,
+            json!({
+                "hdr": {"is": "CHE", "t": "icao.vacc", "v": 1},
+                "msg": {
+                    "uvci": uvci,
+                    "pid": {
+                        "n": "Aulus Agerius",
+                        "dob": "2003-03-03",
+                        "sex": "M",
+                        "ai": "1234567890",
+                    },
+                    "ve": [{
+                        "des": "XM0GQ8",
+                        "nam": "COVID-19 Vaccine Moderna",
+                        "dis": "RA01",
+                        "vd": [{
+                            "dvc": "2021-04-05",
+                            "seq": 1,
+                            "ctr": "USA",
+                            "adm": "Vaccination Site",
+                            "lot": "ER8732",
+                            "dvn": "2021-04-28",
+                        }],
+                    }],
+                },
+            })
+        );
+    }
+
+    #[test]
+    fn the_four_examples_have_names_in_latin_letters() {
+        for row in EXAMPLES {
+            let data = decode(&Issue::new(example(row)).text(CodeForm::Icao));
+            let expected = if row[0].is_ascii() {
+                row[0].to_owned()
+            } else {
+                row[5].replace('<', " ")
+            };
+            assert_eq!(data["msg"]["pid"]["n"], expected);
+        }
+    }
+
+    #[test]
+    fn names_keep_national_letters_and_are_cut_at_39_characters() {
+        assert_eq!(name(" Jiřina Červenková ").unwrap(), "Jiřina Červenková");
+        let long = name("Papandropoulous Jonathon Warren Trevor Alec").unwrap();
+        assert_eq!(long, "Papandropoulous Jonathon Warren Trevor");
+        assert_eq!(name(&"Ж".repeat(30)).unwrap().len(), 39);
+        assert!(name("Γεώργιος").unwrap_err().starts_with("name "));
+    }
+
+    #[test]
+    fn identifiers_are_twelve_characters_and_differ() {
+        assert_eq!(identifier(Uuid::nil()), "000000000000");
+        assert_eq!(identifier(Uuid::from_u128(35)), "00000000000Z");
+        assert_eq!(identifier(Uuid::max()).len(), 12);
+    }
+
+    #[test]
+    fn a_passport_number_is_a_travel_document_s_and_no_number_is_cut() {
+        let person = |system: Option<&str>, value: &str| {
+            let mut set = vaccination();
+            set["identifier"] = json!({"system": system, "value": value});
+            let data = decode(&Issue::new(set).text(CodeForm::Icao));
+            let pid = &data["msg"]["pid"];
+            (pid.get("i").cloned(), pid.get("ai").cloned())
+        };
+        let passport = Some("http://hl7.org/fhir/sid/passport-CHE");
+        assert_eq!(
+            person(passport, "A1234567Z"),
+            (Some(json!("A1234567Z")), None)
+        );
+        assert_eq!(person(passport, "A12345678901"), (None, None));
+        let other = "123456789012345678901234";
+        assert_eq!(person(None, other), (None, Some(json!(other))));
+        assert_eq!(person(None, &format!("{other}5")), (None, None));
+    }
+
+    #[test]
+    fn without_a_centre_the_authority_is_named() {
+        let mut set = vaccination();
+        set["vaccination"].as_object_mut().unwrap().remove("centre");
+        let data = decode(&Issue::new(set).text(CodeForm::Icao));
+        assert_eq!(data["msg"]["ve"][0]["vd"][0]["adm"], "Ministry of Health");
+    }
+
+    #[test]
+    fn long_centres_are_cut_and_unknown_sexes_are_x() {
+        let mut set = vaccination();
+        set["vaccination"]["centre"] = json!("Hôpital universitaire de Genève");
+        set["sex"] = json!("other");
+        let data = decode(&Issue::new(set).text(CodeForm::Icao));
+        assert_eq!(data["msg"]["ve"][0]["vd"][0]["adm"], "Hôpital universitair");
+        assert_eq!(data["msg"]["pid"]["sex"], "X");
+    }
+
+    #[test]
+    fn what_the_report_does_not_allow_is_refused() {
+        let mut issue = Issue::new(vaccination());
+        issue.signer = &PS256;
+        assert!(issue.reason(CodeForm::Icao).contains("ECDSA"));
+        let mut issue = Issue::new(vaccination());
+        issue.issuer.country_alpha3 = "CH".into();
+        assert!(issue.reason(CodeForm::Icao).contains("configuration"));
+        assert!(
+            Issue::new(test_result())
+                .reason(CodeForm::Icao)
+                .contains("pid.dt")
+        );
+        for (element, pointer, value) in [
+            ("name", "/name", json!("Γεώργιος")),
+            ("birthDate", "/birthDate", json!("2003")),
+            ("birthDate", "/birthDate", json!(null)),
+            (
+                "vaccination.vaccine",
+                "/vaccination/vaccine/system",
+                json!("?"),
+            ),
+            (
+                "vaccination.disease",
+                "/vaccination/disease/system",
+                json!("?"),
+            ),
+            ("vaccination.date", "/vaccination/date", json!("2021-04")),
+            (
+                "vaccination.lot",
+                "/vaccination/lot",
+                json!("123456789012345678901"),
+            ),
+            (
+                "vaccination.country",
+                "/vaccination/country/code",
+                json!("US"),
+            ),
+        ] {
+            let mut set = vaccination();
+            *set.pointer_mut(pointer).unwrap() = value;
+            let reason = Issue::new(set).reason(CodeForm::Icao);
+            assert!(reason.contains(element), "{reason}");
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+        #[test]
+        fn what_is_stated_comes_back(
+            name in "[A-Za-zÀ-ÖØ-öø-ÿ]{1,20}( [A-Za-z'-]{1,17})?",
+            lot in "\\PC{1,20}",
+            centre in "[^\\pC\\s]\\PC{0,18}[^\\pC\\s]",
+            dose in 1_u32..,
+        ) {
+            let mut set = vaccination();
+            set["name"] = json!(name);
+            set["vaccination"]["lot"] = json!(lot);
+            set["vaccination"]["centre"] = json!(centre);
+            set["vaccination"]["dose"] = json!(dose);
+            let data = decode(&Issue::new(set).text(CodeForm::Icao));
+            prop_assert_eq!(data["msg"]["pid"]["n"].as_str(), Some(name.as_str()));
+            let given = &data["msg"]["ve"][0]["vd"][0];
+            prop_assert_eq!(given["lot"].as_str(), Some(lot.as_str()));
+            prop_assert_eq!(given["adm"].as_str(), Some(centre.as_str()));
+            prop_assert_eq!(given["seq"].as_u64(), Some(u64::from(dose)));
+        }
+    }
+}
