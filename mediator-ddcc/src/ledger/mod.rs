@@ -8,6 +8,8 @@ use async_trait::async_trait;
 use serde_json::Value;
 use uuid::Uuid;
 
+use crate::operation_outcome::{Issue, IssueType, OperationOutcome};
+
 /// What makes two submissions the same event.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct EventKey(pub String);
@@ -81,4 +83,10 @@ pub enum LedgerError {
     /// The store failed: safe to repeat.
     #[error("the ledger is unavailable: {0}; check the free space and permissions of its database")]
     Unavailable(String),
+}
+
+impl From<LedgerError> for OperationOutcome {
+    fn from(error: LedgerError) -> Self {
+        Self::new(503, Issue::general(IssueType::Transient, error.to_string()))
+    }
 }

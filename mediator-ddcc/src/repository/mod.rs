@@ -5,6 +5,8 @@ pub mod sqlite;
 use async_trait::async_trait;
 use serde_json::Value;
 
+use crate::operation_outcome::{Issue, IssueType, OperationOutcome};
+
 /// A FHIR R4 repository, as far as the DDCC transactions need one.
 #[async_trait]
 pub trait FhirRepository: Send + Sync {
@@ -59,4 +61,16 @@ pub enum RepositoryError {
     /// The repository cannot be reached or failed: safe to repeat.
     #[error("the repository is unavailable: {0}")]
     Unavailable(String),
+}
+
+impl From<RepositoryError> for OperationOutcome {
+    fn from(error: RepositoryError) -> Self {
+        let (status, code) = match &error {
+            RepositoryError::VersionConflict { .. } => (409, IssueType::Conflict),
+            RepositoryError::Refused(_) => (502, IssueType::Exception),
+            RepositoryError::UnsupportedParameter { .. } => (400, IssueType::NotSupported),
+            RepositoryError::Unavailable(_) => (503, IssueType::Transient),
+        };
+        Self::new(status, Issue::general(code, error.to_string()))
+    }
 }

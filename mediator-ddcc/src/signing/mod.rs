@@ -13,6 +13,8 @@ use async_trait::async_trait;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
+use crate::operation_outcome::{Issue, IssueType, OperationOutcome};
+
 pub use self::certificate::{CertificateError, SigningCertificate};
 
 /// Signature algorithms of the WHO trust network (HCERT: both MUST be implemented).
@@ -72,4 +74,14 @@ pub enum SigningError {
     /// The key store answered with an error or not at all.
     #[error("the signing key is unavailable: {0}")]
     Unavailable(String),
+}
+
+impl From<SigningError> for OperationOutcome {
+    fn from(error: SigningError) -> Self {
+        let (status, code) = match &error {
+            SigningError::UnknownKey => (500, IssueType::Exception),
+            SigningError::Unavailable(_) => (503, IssueType::Transient),
+        };
+        Self::new(status, Issue::general(code, error.to_string()))
+    }
 }

@@ -3,6 +3,8 @@
 use async_trait::async_trait;
 use serde_json::Value;
 
+use crate::operation_outcome::{Issue, IssueType, OperationOutcome};
+
 /// Transforms FHIR JSON by the StructureMap of a canonical url.
 #[async_trait]
 pub trait Transformer: Send + Sync {
@@ -35,4 +37,15 @@ pub enum TransformerError {
     /// A remote engine cannot be reached: safe to repeat.
     #[error("the mapping engine is unavailable: {0}")]
     Unavailable(String),
+}
+
+impl From<TransformerError> for OperationOutcome {
+    fn from(error: TransformerError) -> Self {
+        let (status, code) = match &error {
+            TransformerError::UnknownMap(_) => (500, IssueType::Exception),
+            TransformerError::Failed { .. } => (422, IssueType::BusinessRule),
+            TransformerError::Unavailable(_) => (503, IssueType::Transient),
+        };
+        Self::new(status, Issue::general(code, error.to_string()))
+    }
 }
