@@ -6,7 +6,9 @@
 pub mod codes;
 pub mod core_data_set;
 pub mod database;
+mod event_identity;
 pub mod fhir_date;
+mod holder_queue;
 pub mod ledger;
 pub mod operation_outcome;
 pub mod questionnaire;
