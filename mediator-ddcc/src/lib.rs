@@ -6,6 +6,7 @@
 pub mod codes;
 pub mod core_data_set;
 pub mod database;
+pub mod document;
 pub mod fhir_date;
 pub mod ledger;
 pub mod operation_outcome;
