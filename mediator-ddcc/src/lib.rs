@@ -6,6 +6,7 @@
 pub mod codes;
 pub mod core_data_set;
 pub mod database;
+pub mod document;
 mod event_identity;
 pub mod fhir_date;
 mod holder_queue;

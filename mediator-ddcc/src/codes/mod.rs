@@ -260,7 +260,7 @@ fn cut(text: &str, characters: usize) -> &str {
 }
 
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 
 #[cfg(test)]
 mod tests {

@@ -21,19 +21,19 @@ use crate::core_data_set::CoreDataSet;
 use crate::signing::{Algorithm, SignerIdentity, SigningCertificate};
 
 /// A key in memory and its certificate.
-pub(super) struct TestSigner {
+pub(crate) struct TestSigner {
     key: KeyPair,
-    pub(super) identity: SignerIdentity,
+    pub(crate) identity: SignerIdentity,
 }
 
-pub(super) static ES256: LazyLock<TestSigner> =
+pub(crate) static ES256: LazyLock<TestSigner> =
     LazyLock::new(|| TestSigner::new(Algorithm::Es256, &[]));
-pub(super) static PS256: LazyLock<TestSigner> =
+pub(crate) static PS256: LazyLock<TestSigner> =
     LazyLock::new(|| TestSigner::new(Algorithm::Ps256, &[]));
 
 impl TestSigner {
     /// A signer of the years 2021 and 2022 with the HCERT usages `...1.N` of its certificate.
-    pub(super) fn new(algorithm: Algorithm, usages: &[u64]) -> Self {
+    pub(crate) fn new(algorithm: Algorithm, usages: &[u64]) -> Self {
         let key = KeyPair::generate_for(match algorithm {
             Algorithm::Es256 => &PKCS_ECDSA_P256_SHA256,
             Algorithm::Ps256 => &PKCS_RSA_SHA256,
@@ -59,7 +59,7 @@ impl TestSigner {
         Self { key, identity }
     }
 
-    pub(super) fn sign(&self, message: &[u8]) -> Vec<u8> {
+    pub(crate) fn sign(&self, message: &[u8]) -> Vec<u8> {
         let random = SystemRandom::new();
         let pkcs8 = self.key.serialize_der();
         match self.identity.algorithm {
@@ -80,11 +80,11 @@ impl TestSigner {
     }
 }
 
-pub(super) fn time(text: &str) -> DateTime<Utc> {
+pub(crate) fn time(text: &str) -> DateTime<Utc> {
     text.parse().unwrap()
 }
 
-pub(super) fn issuer() -> IssuerSettings {
+pub(crate) fn issuer() -> IssuerSettings {
     IssuerSettings {
         name: "Ministry of Health".into(),
         country: "CH".into(),
@@ -96,15 +96,15 @@ pub(super) fn issuer() -> IssuerSettings {
 }
 
 /// What is issued, and how; each part may be changed before it is.
-pub(super) struct Issue {
-    pub(super) issuer: IssuerSettings,
-    pub(super) signer: &'static TestSigner,
-    pub(super) issued_at: DateTime<Utc>,
-    pub(super) set: CoreDataSet,
+pub(crate) struct Issue {
+    pub(crate) issuer: IssuerSettings,
+    pub(crate) signer: &'static TestSigner,
+    pub(crate) issued_at: DateTime<Utc>,
+    pub(crate) set: CoreDataSet,
 }
 
 impl Issue {
-    pub(super) fn new(set: Value) -> Self {
+    pub(crate) fn new(set: Value) -> Self {
         Self {
             issuer: issuer(),
             signer: &ES256,
@@ -113,7 +113,7 @@ impl Issue {
         }
     }
 
-    pub(super) fn prepare(&self, form: CodeForm) -> Result<PreparedCode, CodeOmission> {
+    pub(crate) fn prepare(&self, form: CodeForm) -> Result<PreparedCode, CodeOmission> {
         let context = CodeContext {
             issuer: &self.issuer,
             signer: &self.signer.identity,
@@ -124,13 +124,13 @@ impl Issue {
         prepare(form, &context)
     }
 
-    pub(super) fn text(&self, form: CodeForm) -> String {
+    pub(crate) fn text(&self, form: CodeForm) -> String {
         let prepared = self.prepare(form).unwrap();
         let signature = self.signer.sign(prepared.to_be_signed());
         prepared.finish(&signature).unwrap()
     }
 
-    pub(super) fn reason(&self, form: CodeForm) -> String {
+    pub(crate) fn reason(&self, form: CodeForm) -> String {
         let omission = self.prepare(form).unwrap_err();
         assert_eq!(omission.form, form);
         omission.reason
@@ -138,7 +138,7 @@ impl Issue {
 }
 
 /// A vaccination with every element, as the questionnaire's four examples have it.
-pub(super) fn vaccination() -> Value {
+pub(crate) fn vaccination() -> Value {
     json!({
         "name": "Aulus Agerius",
         "birthDate": "2003-03-03",
@@ -170,7 +170,7 @@ pub(super) fn vaccination() -> Value {
 }
 
 /// The four examples: name, vaccine, brand, country, centre, and the transliterated name.
-pub(super) const EXAMPLES: [[&str; 6]; 4] = [
+pub(crate) const EXAMPLES: [[&str; 6]; 4] = [
     [
         "Aulus Agerius",
         "XM0GQ8",
@@ -205,7 +205,7 @@ pub(super) const EXAMPLES: [[&str; 6]; 4] = [
     ],
 ];
 
-pub(super) fn example([name, vaccine, brand, country, centre, _]: [&str; 6]) -> Value {
+pub(crate) fn example([name, vaccine, brand, country, centre, _]: [&str; 6]) -> Value {
     let mut set = vaccination();
     set["name"] = json!(name);
     set["vaccination"]["vaccine"]["code"] = json!(vaccine);
@@ -216,7 +216,7 @@ pub(super) fn example([name, vaccine, brand, country, centre, _]: [&str; 6]) -> 
 }
 
 /// A PCR test with every element.
-pub(super) fn test_result() -> Value {
+pub(crate) fn test_result() -> Value {
     json!({
         "name": "Юрий Подъячев",
         "birthDate": "1951-01-20",

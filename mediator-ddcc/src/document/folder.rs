@@ -1,0 +1,128 @@
+//! The holder's folder: an MHD folder (a List) for each HCID, with the document of each dose or
+//! test in the order of issue (profile `DDCCFolder`).
+
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::registration::document_reference_id;
+use super::{URI, derived, urn};
+use crate::core_data_set::Identifier;
+
+/// `Identifier.system` of an HCID whose request names none: the guide writes `urn:HCID:value`.
+pub const HCID_SYSTEM: &str = "urn:HCID";
+
+/// Ids of folders are made within this.
+const FOLDERS: Uuid = Uuid::from_u128(0x6b2f_3c1e_52a4_4d0b_9d0e_0f7a_8a1c_5e63);
+
+const PROFILE: &str = "http://smart.who.int/ddcc/StructureDefinition/DDCCFolder";
+const DESIGNATION: &str =
+    "https://profiles.ihe.net/ITI/MHD/StructureDefinition/ihe-designationType";
+const DESIGNATIONS: &str =
+    "http://smart.who.int/ddcc/CodeSystem/DDCCFolderDesignationTypeCodesystem";
+pub(super) const LIST_TYPES: &str = "https://profiles.ihe.net/ITI/MHD/CodeSystem/MHDlistTypes";
+
+/// Id of the folder of an HCID. It follows from the HCID, so that of two who create the folder at
+/// the same time the repository refuses one.
+#[must_use]
+pub fn id(hcid: &Identifier) -> Uuid {
+    derived(FOLDERS, &format!("{}|{}", system(hcid), hcid.value))
+}
+
+/// Id of the Patient that a folder is about.
+#[must_use]
+pub fn patient(folder: &Value) -> Option<&str> {
+    let (resource_type, id) = target(folder.pointer("/subject/reference")?.as_str()?)?;
+    (resource_type == "Patient").then_some(id)
+}
+
+/// A document's place in the folder, 1 for the first; `None` when it is not there.
+#[must_use]
+pub fn place_of(folder: &Value, document_id: Uuid) -> Option<usize> {
+    let wanted = document_reference_id(document_id).to_string();
+    entries(folder)
+        .iter()
+        .position(|entry| {
+            entry
+                .pointer("/item/reference")
+                .and_then(Value::as_str)
+                .and_then(target)
+                == Some(("DocumentReference", &wanted))
+        })
+        .map(|index| index + 1)
+}
+
+/// The place that a document has in the folder or, when it is not there yet, will get.
+#[must_use]
+pub fn next_place(folder: Option<&Value>, document_id: Uuid) -> usize {
+    folder.map_or(1, |folder| {
+        place_of(folder, document_id).unwrap_or(entries(folder).len() + 1)
+    })
+}
+
+/// A folder without documents.
+pub(super) fn new(hcid: &Identifier, patient_id: &str) -> Value {
+    let id = id(hcid);
+    json!({
+        "resourceType": "List",
+        "id": id,
+        "meta": {"profile": [PROFILE]},
+        "extension": [{
+            "url": DESIGNATION,
+            "valueCodeableConcept": {"coding": [{
+                "system": DESIGNATIONS,
+                "code": "ddcc",
+                "display": "DDCC",
+            }]},
+        }],
+        "identifier": [
+            {"use": "usual", "system": system(hcid), "value": hcid.value},
+            {"use": "official", "system": URI, "value": urn(id)},
+        ],
+        "status": "current",
+        "mode": "working",
+        "title": "DDCC folder",
+        "code": {"coding": [{"system": LIST_TYPES, "code": "folder"}]},
+        "subject": {"reference": format!("Patient/{patient_id}")},
+    })
+}
+
+/// The folder with this document; where it is there already, at its place.
+pub(super) fn with_document(mut folder: Value, document_id: Uuid, issued_at: &Value) -> Value {
+    let is_there = place_of(&folder, document_id).is_some();
+    if let Some(object) = folder.as_object_mut() {
+        if let Some(meta) = object.get_mut("meta").and_then(Value::as_object_mut) {
+            meta.remove("versionId");
+            meta.remove("lastUpdated");
+        }
+        object.insert("date".to_owned(), issued_at.clone());
+        let entries = object.entry("entry").or_insert_with(|| json!([]));
+        if let Some(entries) = entries.as_array_mut()
+            && !is_there
+        {
+            let id = document_reference_id(document_id);
+            entries.push(json!({"item": {"reference": format!("DocumentReference/{id}")}}));
+        }
+    }
+    folder
+}
+
+fn system(hcid: &Identifier) -> &str {
+    hcid.system.as_deref().unwrap_or(HCID_SYSTEM)
+}
+
+fn entries(folder: &Value) -> &[Value] {
+    folder
+        .get("entry")
+        .and_then(Value::as_array)
+        .map_or(&[], Vec::as_slice)
+}
+
+/// Type and id of a literal reference, also an absolute one or one to a version.
+fn target(reference: &str) -> Option<(&str, &str)> {
+    let reference = reference
+        .split_once("/_history/")
+        .map_or(reference, |(current, _)| current);
+    let mut parts = reference.rsplit('/');
+    let id = parts.next()?;
+    Some((parts.next()?, id))
+}
