@@ -13,17 +13,16 @@ const NOT_CONTENT: [&str; 4] = ["id", "meta", "text", "identifier"];
 
 /// Identity and content of a submitted QuestionnaireResponse.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct EventIdentity {
+pub(crate) struct EventIdentity {
     /// Equal for submissions of the same event.
-    pub key: EventKey,
+    pub(crate) key: EventKey,
     /// SHA-256 over the canonical JSON (RFC 8785) of the content, lower-case hex.
-    pub content_hash: String,
+    pub(crate) content_hash: String,
 }
 
 impl EventIdentity {
     /// Reads both from a response. `None` when it has numbers that canonical JSON cannot express.
-    #[must_use]
-    pub fn of(response: &Value) -> Option<Self> {
+    pub(crate) fn of(response: &Value) -> Option<Self> {
         let content: Map<String, Value> = response
             .as_object()?
             .iter()

@@ -105,7 +105,10 @@ mod tests {
             .collect();
         // Reversed twice: tickets are taken from the last, the tasks run from the first.
         futures::future::join_all(tasks.into_iter().rev()).await;
-        assert_eq!(done.lock().map(|done| done.clone()), Ok(vec![4, 3, 2, 1, 0]));
+        assert_eq!(
+            done.lock().map(|done| done.clone()),
+            Ok(vec![4, 3, 2, 1, 0])
+        );
         assert!(queue.tails.lock().is_ok_and(|tails| tails.is_empty()));
     }
 

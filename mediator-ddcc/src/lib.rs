@@ -3,12 +3,14 @@
 //! Written against four ports ([`transformer::Transformer`], [`repository::FhirRepository`],
 //! [`signing::Signer`], [`ledger::Ledger`]), each with its implementations beside it.
 
+mod audit_event;
 pub mod codes;
 pub mod core_data_set;
 pub mod database;
 pub mod document;
 mod event_identity;
 pub mod fhir_date;
+pub mod generation_service;
 mod holder_queue;
 pub mod ledger;
 pub mod operation_outcome;
@@ -18,4 +20,5 @@ pub mod request;
 pub mod signing;
 pub mod strict_json;
 pub mod terminology;
+pub mod transactions;
 pub mod transformer;

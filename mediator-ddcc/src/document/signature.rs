@@ -121,6 +121,15 @@ pub fn verify<'a>(
     })
 }
 
+/// The certificate that the signature names as its signer's. Nothing is verified: it tells which
+/// certificate to look for, not whom to trust.
+#[must_use]
+pub fn signing_certificate(document: &Value) -> Option<SigningCertificate> {
+    let jws = DetachedJws::read(document.get("signature")?).ok()?;
+    let der = STANDARD.decode(jws.certificate?).ok()?;
+    SigningCertificate::from_der(der).ok()
+}
+
 /// Whether the time is within the certificate's validity.
 pub(super) fn is_valid_at(certificate: &SigningCertificate, time: DateTime<Utc>) -> bool {
     certificate.not_before() <= time && time <= certificate.not_after()
@@ -276,6 +285,7 @@ struct DetachedJws {
     algorithm: Algorithm,
     kid: String,
     thumbprint: Option<String>,
+    certificate: Option<String>,
     signed_at: DateTime<Utc>,
     signature: Vec<u8>,
 }
@@ -326,6 +336,10 @@ impl DetachedJws {
                 .ok_or(Unreadable("the JWS header has no kid"))?
                 .to_owned(),
             thumbprint: text("x5t#S256").map(str::to_owned),
+            certificate: header
+                .pointer("/x5c/0")
+                .and_then(Value::as_str)
+                .map(str::to_owned),
             signed_at,
             signature,
         })

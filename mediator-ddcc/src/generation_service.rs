@@ -1,0 +1,113 @@
+//! The DDCC Generation Service: the actor that the transactions are made by.
+//!
+//! It holds the four ports and what is configured, and the way of one certificate through them.
+//! Its transactions are in [`crate::transactions`], a file each.
+
+use std::sync::Arc;
+
+use tokio::sync::Semaphore;
+use uuid::Uuid;
+
+use crate::codes::{CodeForm, IssuerSettings};
+use crate::holder_queue::HolderQueue;
+use crate::ledger::Ledger;
+use crate::operation_outcome::{Issue, IssueType, OperationOutcome};
+use crate::questionnaire::Questionnaires;
+use crate::repository::FhirRepository;
+use crate::signing::Signer;
+use crate::transformer::Transformer;
+
+/// The ports that a service works through.
+#[derive(Clone)]
+pub struct Ports {
+    /// Runs StructureMaps.
+    pub transformer: Arc<dyn Transformer>,
+    /// Keeps documents and registers them.
+    pub repository: Arc<dyn FhirRepository>,
+    /// Signs codes and documents.
+    pub signer: Arc<dyn Signer>,
+    /// Remembers accepted events.
+    pub ledger: Arc<dyn Ledger>,
+}
+
+/// What is configured.
+#[derive(Clone)]
+pub struct ServiceSettings {
+    /// What codes state about the health authority.
+    pub issuer: IssuerSettings,
+    /// Forms of code that a certificate gets where it can.
+    pub forms: Vec<CodeForm>,
+    /// Questionnaires whose responses are certified.
+    pub questionnaires: Questionnaires,
+    /// URL under which this service is reached from outside, without a slash at its end.
+    pub public_base_url: String,
+}
+
+/// Issues health certificates. Clones share everything.
+#[derive(Clone)]
+pub struct GenerationService {
+    pub(crate) ports: Ports,
+    pub(crate) settings: Arc<ServiceSettings>,
+    pub(crate) holders: HolderQueue,
+    processors: Arc<Semaphore>,
+}
+
+impl GenerationService {
+    /// A service on these ports.
+    #[must_use]
+    pub fn new(ports: Ports, settings: ServiceSettings) -> Self {
+        let processors = std::thread::available_parallelism().map_or(2, usize::from);
+        Self {
+            ports,
+            settings: Arc::new(settings),
+            holders: HolderQueue::default(),
+            processors: Arc::new(Semaphore::new(processors)),
+        }
+    }
+
+    /// The ports, for checks of their readiness and for reading what is stored.
+    #[must_use]
+    pub fn ports(&self) -> &Ports {
+        &self.ports
+    }
+
+    /// What is configured.
+    #[must_use]
+    pub fn settings(&self) -> &ServiceSettings {
+        &self.settings
+    }
+
+    /// URL of a stored document.
+    #[must_use]
+    pub fn location_of(&self, document_id: Uuid) -> String {
+        format!("{}/Bundle/{document_id}", self.settings.public_base_url)
+    }
+
+    /// Runs work for the processor outside the async threads, as many at a time as there are
+    /// processors.
+    pub(crate) async fn compute<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, OperationOutcome> {
+        let stopped = |_| {
+            OperationOutcome::new(
+                500,
+                Issue::general(
+                    IssueType::Exception,
+                    "a part of this service stopped unexpectedly; the log of the service tells more",
+                ),
+            )
+        };
+        let permit = Arc::clone(&self.processors)
+            .acquire_owned()
+            .await
+            .map_err(|error| stopped(error.to_string()))?;
+        tokio::task::spawn_blocking(move || {
+            let result = work();
+            drop(permit);
+            result
+        })
+        .await
+        .map_err(|error| stopped(error.to_string()))
+    }
+}

@@ -1,0 +1,602 @@
+//! `QuestionnaireResponse/$generateHealthCertificate`: one health event becomes one certificate.
+//!
+//! The guide's expected actions, in order: look up the holder's folder, generate and sign the
+//! document, store it, register it, write an audit event, return the signed document.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use futures::future::try_join_all;
+use serde_json::Value;
+use uuid::Uuid;
+
+use crate::audit_event;
+use crate::codes::{self, CodeContext, CodeOmission, IssuedCode, PreparedCode};
+use crate::core_data_set::{self, CoreDataSet, Event};
+use crate::document;
+use crate::event_identity::EventIdentity;
+use crate::generation_service::{GenerationService, ServiceSettings};
+use crate::ledger;
+use crate::operation_outcome::{Issue, IssueType, OperationOutcome, Severity};
+use crate::questionnaire::Questionnaire;
+use crate::repository::RepositoryError;
+use crate::signing::{SignerIdentity, SigningCertificate};
+
+/// How often a folder that someone else changes at the same time is read again.
+const FOLDER_ATTEMPTS: usize = 8;
+
+/// A health event that can be certified. Nothing is stored for it yet.
+pub struct AcceptableEvent {
+    response: Value,
+    identity: EventIdentity,
+    core_data_set: CoreDataSet,
+    hcid_expression: String,
+    warnings: Vec<Issue>,
+}
+
+/// An issued certificate.
+pub struct HealthCertificate {
+    /// Health certificate identifier: whose folder it is in.
+    pub hcid: String,
+    /// Place in that folder, from 1.
+    pub place: usize,
+    /// Id of the document in the repository.
+    pub document_id: Uuid,
+    /// The signed document: a Bundle.
+    pub document: Value,
+    /// What is certified.
+    pub core_data_set: CoreDataSet,
+    /// Its codes, with images.
+    pub codes: Vec<IssuedCode>,
+    /// Forms of code that it does not have, and why.
+    pub omissions: Vec<CodeOmission>,
+    /// The card as PDF.
+    pub card: Option<Vec<u8>>,
+    /// The document signing certificate that it verifies with.
+    pub signer: SigningCertificate,
+    /// What was noticed in the request, without stopping it.
+    pub warnings: Vec<Issue>,
+    /// False when the same event was certified before, and this is that certificate.
+    pub is_new: bool,
+}
+
+impl AcceptableEvent {
+    /// The holder's health certificate identifier.
+    #[must_use]
+    pub fn hcid(&self) -> &str {
+        self.core_data_set.hcid()
+    }
+}
+
+impl HealthCertificate {
+    /// What the holder should know about this certificate: what was noticed in the request, and
+    /// the codes it does not have.
+    #[must_use]
+    pub fn notes(&self) -> Vec<Issue> {
+        let omissions = self.omissions.iter().map(|omission| Issue {
+            severity: Severity::Information,
+            code: IssueType::Informational,
+            diagnostics: omission.to_string(),
+            expression: Vec::new(),
+        });
+        self.warnings.iter().cloned().chain(omissions).collect()
+    }
+}
+
+impl GenerationService {
+    /// Certifies one QuestionnaireResponse; [`GenerationService::examine`] and
+    /// [`GenerationService::issue`] in one.
+    ///
+    /// # Errors
+    /// Those of both.
+    pub async fn generate_health_certificate(
+        &self,
+        response: Value,
+    ) -> Result<HealthCertificate, OperationOutcome> {
+        self.issue(self.examine(response).await?).await
+    }
+
+    /// Checks a QuestionnaireResponse and makes the core data set of it. Stores nothing.
+    ///
+    /// # Errors
+    /// 400 when it breaks FHIR, 422 when its questionnaire or the rules of the core data set do
+    /// not allow it (every mistake at once), 503 when the mapping engine is unavailable.
+    pub async fn examine(&self, response: Value) -> Result<AcceptableEvent, OperationOutcome> {
+        let questionnaire = self.settings.questionnaires.of(&response)?;
+        let warnings = questionnaire.check(&response)?;
+        let identity = EventIdentity::of(&response).ok_or_else(|| {
+            OperationOutcome::new(
+                400,
+                Issue::error(
+                    IssueType::Structure,
+                    "QuestionnaireResponse",
+                    "a number is too large to be written exactly",
+                ),
+            )
+        })?;
+        let seed = Uuid::new_v5(&Uuid::NAMESPACE_OID, identity.content_hash.as_bytes());
+        let transformer = &self.ports.transformer;
+        let mapped = transformer
+            .transform(questionnaire.map_url(), &response, seed)
+            .await?;
+        let core_data_set: CoreDataSet = serde_json::from_value(mapped)
+            .map_err(|error| not_a_core_data_set(questionnaire, &error))?;
+        let broken: Vec<Issue> = core_data_set::rules::broken_rules(&core_data_set, Utc::now())
+            .into_iter()
+            .map(|rule| {
+                let expression = questionnaire.expression_of(rule.element);
+                Issue::error(rule.code, expression, rule.diagnostics)
+            })
+            .collect();
+        if !broken.is_empty() {
+            return Err(OperationOutcome {
+                status: 422,
+                issues: broken,
+            });
+        }
+        Ok(AcceptableEvent {
+            hcid_expression: questionnaire.expression_of("certificate.hcid"),
+            response,
+            identity,
+            core_data_set,
+            warnings,
+        })
+    }
+
+    /// Issues the certificate of an event, or returns the one it got before.
+    ///
+    /// The holder's events are worked on in the order in which this is called (not awaited). Once
+    /// accepted, an event is finished even when nobody waits for it any more.
+    ///
+    /// # Errors
+    /// 409 when the HCID is another person's, or another event has this event's identifier; 5xx
+    /// when a back end fails: the event is then in the ledger, and repeating is safe.
+    pub fn issue(
+        &self,
+        event: AcceptableEvent,
+    ) -> impl Future<Output = Result<HealthCertificate, OperationOutcome>> + Send + use<> {
+        let mut ticket = self.holders.ticket(event.hcid());
+        let service = self.clone();
+        async move {
+            ticket.turn().await;
+            tokio::spawn(async move {
+                let _ticket = ticket;
+                service.accept_and_issue(event).await
+            })
+            .await
+            .unwrap_or_else(|_| Err(stopped()))
+        }
+    }
+
+    /// Issues what was accepted and then interrupted; returns how many are issued now.
+    ///
+    /// # Errors
+    /// 503 when the ledger cannot be asked. Events that fail again stay in the ledger, and the
+    /// log says why.
+    pub async fn finish_interrupted(&self) -> Result<usize, OperationOutcome> {
+        const AT_ONCE: u32 = 1000;
+        let mut finished = 0;
+        for event in self.ports.ledger.unfinished(AT_ONCE).await? {
+            match self.generate_health_certificate(event.request).await {
+                Ok(_) => finished += 1,
+                Err(outcome) => {
+                    tracing::warn!(event = %event.id, status = outcome.status, "an accepted event is still not issued: {}", outcome.summary());
+                }
+            }
+        }
+        Ok(finished)
+    }
+
+    async fn accept_and_issue(
+        &self,
+        event: AcceptableEvent,
+    ) -> Result<HealthCertificate, OperationOutcome> {
+        let EventIdentity { key, content_hash } = &event.identity;
+        let ledger = &self.ports.ledger;
+        let (accepted, is_new) = ledger.accept(key, content_hash, &event.response).await?;
+        if accepted.content_hash != *content_hash {
+            return Err(OperationOutcome::new(
+                409,
+                Issue::error(
+                    IssueType::Conflict,
+                    "QuestionnaireResponse.identifier",
+                    "an event with this identifier and other content was certified before; a correction needs an identifier of its own",
+                ),
+            ));
+        }
+        let stored = if is_new {
+            None
+        } else {
+            self.stored_document(accepted.id).await?
+        };
+        let is_refusable = stored.is_none();
+        if is_refusable && matches!(accepted.state, ledger::EventState::Issued { .. }) {
+            return Err(OperationOutcome::new(
+                410,
+                Issue::general(
+                    IssueType::NotFound,
+                    "the certificate of this event was deleted from the repository",
+                ),
+            ));
+        }
+        let result = match stored {
+            Some(document) => self.read_back(&accepted, event, document).await,
+            None => self.issue_accepted(&accepted, event).await,
+        };
+        match &result {
+            Ok(_) => {
+                ledger.issued(accepted.id, &accepted.id.to_string()).await?;
+            }
+            // Refused for what it says: it leaves no trace. After any other failure it stays.
+            Err(outcome) if is_refusable && (400..500).contains(&outcome.status) => {
+                ledger.refused(accepted.id).await?;
+            }
+            Err(_) => {}
+        }
+        result
+    }
+
+    async fn stored_document(&self, id: Uuid) -> Result<Option<Value>, OperationOutcome> {
+        let repository = &self.ports.repository;
+        Ok(repository.read("Bundle", &id.to_string()).await?)
+    }
+
+    async fn issue_accepted(
+        &self,
+        accepted: &ledger::Event,
+        event: AcceptableEvent,
+    ) -> Result<HealthCertificate, OperationOutcome> {
+        let mut folder = self.folder_of(&event).await?;
+        let signer = self.ports.signer.identity();
+        let draft = self.draft(accepted, event, &signer).await?;
+        let signature = self
+            .ports
+            .signer
+            .sign(&signer, draft.document.to_be_signed())
+            .await?;
+        let Draft {
+            event,
+            document,
+            codes,
+            omissions,
+            card,
+        } = draft;
+        let document = document
+            .finish(&signature)
+            .map_err(|error| internal(&error))?;
+        for _ in 0..FOLDER_ATTEMPTS {
+            let registration = self.registration(accepted, &event, &document, folder.as_ref())?;
+            match self.ports.repository.transaction(registration).await {
+                Ok(_) => {
+                    let place = document::folder::next_place(folder.as_ref(), accepted.id);
+                    return Ok(HealthCertificate {
+                        hcid: event.hcid().to_owned(),
+                        place,
+                        document_id: accepted.id,
+                        document: document.into_bundle(),
+                        core_data_set: event.core_data_set,
+                        codes,
+                        omissions,
+                        card,
+                        signer: signer.certificate.clone(),
+                        warnings: event.warnings,
+                        is_new: true,
+                    });
+                }
+                Err(RepositoryError::VersionConflict { .. }) => {
+                    // Someone else may have issued this very event; theirs was first then.
+                    if let Some(stored) = self.stored_document(accepted.id).await? {
+                        return self.read_back(accepted, event, stored).await;
+                    }
+                    folder = self.folder_of(&event).await?;
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Err(OperationOutcome::new(
+            503,
+            Issue::general(
+                IssueType::Transient,
+                "the holder's folder is changed by others all the time; repeat the request",
+            ),
+        ))
+    }
+
+    /// The holder's folder, when there is one.
+    async fn folder_of(&self, event: &AcceptableEvent) -> Result<Option<Value>, OperationOutcome> {
+        let repository = &self.ports.repository;
+        let id = document::folder::id(&event.core_data_set.certificate.hcid).to_string();
+        let Some(folder) = repository.read("List", &id).await? else {
+            return Ok(None);
+        };
+        let patient = match document::folder::patient(&folder) {
+            Some(patient) => repository.read("Patient", patient).await?,
+            None => None,
+        };
+        let is_same = patient
+            .as_ref()
+            .is_none_or(|patient| document::holder::is_same(patient, &event.core_data_set));
+        if is_same {
+            return Ok(Some(folder));
+        }
+        Err(OperationOutcome::new(
+            409,
+            Issue::error(
+                IssueType::Conflict,
+                event.hcid_expression.as_str(),
+                "this HCID belongs to another person",
+            ),
+        ))
+    }
+
+    /// Codes, card and document, up to the document's signature.
+    async fn draft(
+        &self,
+        accepted: &ledger::Event,
+        event: AcceptableEvent,
+        signer: &Arc<SignerIdentity>,
+    ) -> Result<Draft, OperationOutcome> {
+        let core_data_set =
+            serde_json::to_value(&event.core_data_set).map_err(|error| internal(&error))?;
+        let transaction = self
+            .ports
+            .transformer
+            .transform(
+                add_bundle_map(&event.core_data_set),
+                &core_data_set,
+                accepted.id,
+            )
+            .await?;
+        let (id, issued_at) = (accepted.id, accepted.accepted_at);
+        let prepared = {
+            let settings = Arc::clone(&self.settings);
+            let signer = Arc::clone(signer);
+            self.compute(move || {
+                let prepared =
+                    prepare_codes(&settings, &signer, id, issued_at, &event.core_data_set);
+                (event, prepared)
+            })
+        };
+        let (event, (prepared, omissions)) = prepared.await?;
+        let signatures = try_join_all(
+            prepared
+                .iter()
+                .map(|code| self.ports.signer.sign(signer, code.to_be_signed())),
+        )
+        .await?;
+        let settings = Arc::clone(&self.settings);
+        let signer = Arc::clone(signer);
+        self.compute(move || {
+            let signed = prepared.into_iter().zip(signatures).collect();
+            finish_draft(
+                &settings,
+                &signer,
+                id,
+                issued_at,
+                event,
+                transaction,
+                signed,
+                omissions,
+            )
+        })
+        .await?
+    }
+
+    /// The transaction that stores and registers a document, with its AuditEvent.
+    fn registration(
+        &self,
+        accepted: &ledger::Event,
+        event: &AcceptableEvent,
+        document: &document::SignedDocument,
+        folder: Option<&Value>,
+    ) -> Result<Value, OperationOutcome> {
+        let mut registration = document::registration::provide_document_bundle(
+            document,
+            &event.core_data_set,
+            &event.response,
+            folder,
+        )
+        .map_err(|error| internal(&error))?;
+        let hcid = &event.core_data_set.certificate.hcid;
+        let id = Uuid::new_v5(&accepted.id, b"AuditEvent");
+        let audit = audit_event::document_generated(
+            id,
+            Utc::now(),
+            &self.settings.issuer.name,
+            &format!("Bundle/{}", accepted.id),
+            &format!("List/{}", document::folder::id(hcid)),
+        );
+        if let Some(entries) = registration.get_mut("entry").and_then(Value::as_array_mut) {
+            entries.push(serde_json::json!({
+                "resource": audit,
+                "request": {"method": "PUT", "url": format!("AuditEvent/{id}")},
+            }));
+        }
+        Ok(registration)
+    }
+
+    /// The certificate that an event got before.
+    async fn read_back(
+        &self,
+        accepted: &ledger::Event,
+        event: AcceptableEvent,
+        document: Value,
+    ) -> Result<HealthCertificate, OperationOutcome> {
+        let broken = || {
+            OperationOutcome::new(
+                500,
+                Issue::general(
+                    IssueType::Exception,
+                    format!("the stored document Bundle/{} is damaged", accepted.id),
+                ),
+            )
+        };
+        let folder = self.folder_of(&event).await?;
+        let place = folder
+            .and_then(|folder| document::folder::place_of(&folder, accepted.id))
+            .ok_or_else(broken)?;
+        let signer = document::signature::signing_certificate(&document).ok_or_else(broken)?;
+        let settings = Arc::clone(&self.settings);
+        let identity = self.ports.signer.identity();
+        let (id, issued_at) = (accepted.id, accepted.accepted_at);
+        let (event, document, codes, omissions, card) = self
+            .compute(move || {
+                let codes = document::codes::read(&document)
+                    .into_iter()
+                    .map(|code| IssuedCode::new(code.form, code.text))
+                    .collect::<Result<Vec<_>, _>>();
+                let (_, omissions) =
+                    prepare_codes(&settings, &identity, id, issued_at, &event.core_data_set);
+                let card = document::codes::card(&document);
+                (event, document, codes, omissions, card)
+            })
+            .await?;
+        Ok(HealthCertificate {
+            hcid: event.hcid().to_owned(),
+            place,
+            document_id: accepted.id,
+            document,
+            core_data_set: event.core_data_set,
+            codes: codes.map_err(|_| broken())?,
+            omissions,
+            card,
+            signer,
+            warnings: event.warnings,
+            is_new: false,
+        })
+    }
+}
+
+/// Everything of a certificate but the document's signature.
+struct Draft {
+    event: AcceptableEvent,
+    document: document::UnsignedDocument,
+    codes: Vec<IssuedCode>,
+    omissions: Vec<CodeOmission>,
+    card: Option<Vec<u8>>,
+}
+
+fn prepare_codes(
+    settings: &ServiceSettings,
+    signer: &SignerIdentity,
+    document_id: Uuid,
+    issued_at: DateTime<Utc>,
+    core_data_set: &CoreDataSet,
+) -> (Vec<PreparedCode>, Vec<CodeOmission>) {
+    let context = CodeContext {
+        issuer: &settings.issuer,
+        signer,
+        issued_at,
+        document_id,
+        core_data_set,
+    };
+    let mut prepared = Vec::with_capacity(settings.forms.len());
+    let mut omissions = Vec::new();
+    for form in &settings.forms {
+        match codes::prepare(*form, &context) {
+            Ok(code) => prepared.push(code),
+            Err(omission) => omissions.push(omission),
+        }
+    }
+    (prepared, omissions)
+}
+
+#[allow(
+    clippy::too_many_arguments,
+    reason = "what a draft is made of, handed to another thread once"
+)]
+fn finish_draft(
+    settings: &ServiceSettings,
+    signer: &SignerIdentity,
+    document_id: Uuid,
+    issued_at: DateTime<Utc>,
+    event: AcceptableEvent,
+    transaction: Value,
+    signed: Vec<(PreparedCode, Vec<u8>)>,
+    mut omissions: Vec<CodeOmission>,
+) -> Result<Draft, OperationOutcome> {
+    let mut codes = Vec::with_capacity(signed.len());
+    for (prepared, signature) in signed {
+        let form = prepared.form();
+        let issued = prepared
+            .finish(&signature)
+            .and_then(|text| IssuedCode::new(form, text).map_err(CodeOmission::from));
+        match issued {
+            Ok(code) => {
+                codes.push(code);
+            }
+            Err(omission) => omissions.push(omission),
+        }
+    }
+    let card: Option<Vec<u8>> = None;
+    let document = document::assemble(document::DocumentInput {
+        document_id,
+        issued_at,
+        core_data_set: &event.core_data_set,
+        transaction,
+        codes: &codes,
+        card: card.as_deref(),
+        signer,
+    })
+    .map_err(|error| internal(&error))?;
+    Ok(Draft {
+        event,
+        document,
+        codes,
+        omissions,
+        card,
+    })
+}
+
+/// Canonical url of the StructureMap that makes the resources of a core data set.
+fn add_bundle_map(core_data_set: &CoreDataSet) -> &'static str {
+    match core_data_set.event {
+        Event::Vaccination(_) => "http://smart.who.int/ddcc/StructureMap/CoreDataSetVSToAddBundle",
+        Event::Test(_) => "http://smart.who.int/ddcc/StructureMap/CoreDataSetTRToAddBundle",
+    }
+}
+
+/// The questionnaire's map, which may be an operator's, left something out or made it of the wrong
+/// type. Serde's message names the element, and may quote its value.
+fn not_a_core_data_set(
+    questionnaire: &Questionnaire,
+    error: &serde_json::Error,
+) -> OperationOutcome {
+    let text = error.to_string();
+    let element = text
+        .strip_prefix("missing field `")
+        .and_then(|rest| rest.split('`').next());
+    let diagnostics = match element {
+        Some(element) => format!(
+            "the map {} made a core data set without `{element}`",
+            questionnaire.map_url()
+        ),
+        None => format!(
+            "the map {} made a core data set with an element of the wrong type",
+            questionnaire.map_url()
+        ),
+    };
+    OperationOutcome::new(422, Issue::general(IssueType::Invariant, diagnostics))
+}
+
+/// A mistake of this program or its configuration; the log has it whole.
+fn internal(error: &dyn std::error::Error) -> OperationOutcome {
+    tracing::error!("a certificate could not be made: {error}");
+    OperationOutcome::new(
+        500,
+        Issue::general(
+            IssueType::Exception,
+            format!("the certificate could not be made: {error}"),
+        ),
+    )
+}
+
+fn stopped() -> OperationOutcome {
+    OperationOutcome::new(
+        500,
+        Issue::general(
+            IssueType::Exception,
+            "issuing stopped unexpectedly; repeat the request",
+        ),
+    )
+}

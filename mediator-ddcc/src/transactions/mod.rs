@@ -1,0 +1,6 @@
+//! The transactions of the DDCC implementation guide, a file each.
+
+mod generate_health_certificate;
+mod submit_health_event;
+
+pub use generate_health_certificate::{AcceptableEvent, HealthCertificate};
