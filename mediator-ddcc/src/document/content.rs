@@ -1,11 +1,12 @@
 //! The resources of a document, taken from the StructureMap's transaction.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::{DocumentError, URI, urn};
+use super::{DocumentError, URI, folder, urn};
+use crate::core_data_set::Identifier;
 
 /// Resources of the transaction that a document does not hold: the request is registered beside
 /// it, and its codes are known only now.
@@ -44,6 +45,10 @@ impl Content {
                 return incomplete("a fullUrl is not a UUID (urn:uuid:)");
             };
             entries.push(entry(id, resource));
+        }
+        let ids: HashSet<&String> = entries.iter().map(|(url, _)| url).collect();
+        if ids.len() < entries.len() {
+            return incomplete("two resources have the same id");
         }
         let is_one = |wanted: &str| {
             let mut found = entries
@@ -96,7 +101,12 @@ impl Content {
     }
 
     /// States what only the issuing of a document decides.
-    pub(super) fn complete_composition(&mut self, document_urn: &str, issued_at: &str) {
+    pub(super) fn complete_composition(
+        &mut self,
+        hcid: &Identifier,
+        document_urn: &str,
+        issued_at: &str,
+    ) {
         let custodian = json!({"reference": self.issuer});
         let Some(object) = self
             .entries
@@ -107,10 +117,15 @@ impl Content {
         };
         object.insert("date".to_owned(), json!(issued_at));
         object.entry("status").or_insert_with(|| json!("final"));
-        object
+        object.entry("custodian").or_insert(custodian);
+        let identifier = object
             .entry("identifier")
             .or_insert_with(|| json!({"system": URI, "value": document_urn}));
-        object.entry("custodian").or_insert(custodian);
+        // The guide's map identifies the Composition by the HCID, its profile asks for a system.
+        if identifier.get("system").is_none() && identifier.get("value") == Some(&json!(hcid.value))
+        {
+            identifier["system"] = json!(folder::system(hcid));
+        }
     }
 
     /// Adds the codes' resources. Their DocumentReferences become entries of the Composition's

@@ -106,7 +106,8 @@ pub(super) fn with_document(mut folder: Value, document_id: Uuid, issued_at: &Va
     folder
 }
 
-fn system(hcid: &Identifier) -> &str {
+/// The namespace that an HCID is in.
+pub(super) fn system(hcid: &Identifier) -> &str {
     hcid.system.as_deref().unwrap_or(HCID_SYSTEM)
 }
 
@@ -125,4 +126,95 @@ fn target(reference: &str) -> Option<(&str, &str)> {
     let mut parts = reference.rsplit('/');
     let id = parts.next()?;
     Some((parts.next()?, id))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn hcid(system: Option<&str>, value: &str) -> Identifier {
+        Identifier {
+            system: system.map(str::to_owned),
+            value: value.to_owned(),
+        }
+    }
+
+    fn folder_of(documents: &[u128]) -> Value {
+        let folder = new(&hcid(None, "1"), "p");
+        documents.iter().fold(folder, |folder, document| {
+            with_document(
+                folder,
+                Uuid::from_u128(*document),
+                &json!("2021-04-06T10:00:00Z"),
+            )
+        })
+    }
+
+    #[test]
+    fn an_hcid_has_one_folder() {
+        let without = id(&hcid(None, "1"));
+        assert_eq!(without, id(&hcid(None, "1")));
+        assert_eq!(without, id(&hcid(Some(HCID_SYSTEM), "1")));
+        assert_ne!(without, id(&hcid(None, "2")));
+        assert_ne!(without, id(&hcid(Some("urn:x"), "1")));
+    }
+
+    #[test]
+    fn a_folder_is_mhd_s() {
+        let folder = folder_of(&[1]);
+        assert_eq!(folder["mode"], "working");
+        assert_eq!(folder["status"], "current");
+        assert_eq!(folder["code"]["coding"][0]["code"], "folder");
+        assert_eq!(
+            folder["extension"][0]["valueCodeableConcept"]["coding"][0]["code"],
+            "ddcc"
+        );
+        assert_eq!(
+            folder["identifier"][0],
+            json!({"use": "usual", "system": "urn:HCID", "value": "1"})
+        );
+        let official = folder["identifier"][1]["value"].as_str();
+        assert_eq!(official, Some(urn(id(&hcid(None, "1"))).as_str()));
+        assert_eq!(patient(&folder), Some("p"));
+        assert_eq!(folder["date"], "2021-04-06T10:00:00Z");
+    }
+
+    #[test]
+    fn places_are_in_the_order_of_issue_and_stay() {
+        let mut folder = folder_of(&[7, 3]);
+        assert_eq!(place_of(&folder, Uuid::from_u128(7)), Some(1));
+        assert_eq!(place_of(&folder, Uuid::from_u128(3)), Some(2));
+        assert_eq!(place_of(&folder, Uuid::from_u128(5)), None);
+        assert_eq!(next_place(Some(&folder), Uuid::from_u128(5)), 3);
+        assert_eq!(next_place(Some(&folder), Uuid::from_u128(7)), 1);
+        assert_eq!(next_place(None, Uuid::from_u128(7)), 1);
+        folder = with_document(folder, Uuid::from_u128(7), &json!("2021-04-07T10:00:00Z"));
+        assert_eq!(folder["entry"].as_array().map(Vec::len), Some(2));
+        assert_eq!(place_of(&folder, Uuid::from_u128(7)), Some(1));
+    }
+
+    #[test]
+    fn references_of_other_servers_are_understood() {
+        let mut folder = folder_of(&[7]);
+        let reference = format!(
+            "https://example.org/fhir/DocumentReference/{}/_history/2",
+            document_reference_id(Uuid::from_u128(7))
+        );
+        folder["entry"][0]["item"]["reference"] = json!(reference);
+        assert_eq!(place_of(&folder, Uuid::from_u128(7)), Some(1));
+        folder["subject"]["reference"] = json!("https://example.org/fhir/Patient/9");
+        assert_eq!(patient(&folder), Some("9"));
+        folder["subject"]["reference"] = json!("Group/9");
+        assert_eq!(patient(&folder), None);
+    }
+
+    #[test]
+    fn what_else_a_folder_has_is_kept() {
+        let mut folder = folder_of(&[7]);
+        folder["note"] = json!([{"text": "kept"}]);
+        folder["meta"]["versionId"] = json!("3");
+        let folder = with_document(folder, Uuid::from_u128(3), &json!("2021-04-07T10:00:00Z"));
+        assert_eq!(folder["note"][0]["text"], "kept");
+        assert_eq!(folder["meta"], json!({"profile": [PROFILE]}));
+    }
 }

@@ -9,7 +9,7 @@ use crate::fhir_date;
 /// Whether the core data set is about the person whose Patient is stored under its HCID. In this
 /// order:
 ///
-/// 1. Birth dates that contradict (neither day, month nor year is shared) are two people's.
+/// 1. Birth dates that have no day in common are two people's; `2003` and `2003-03-03` have.
 /// 2. An identifier that both have, in the same system, is one person's, by whatever name.
 /// 3. Identifiers in the same system without a common one are two people's.
 /// 4. Else the names decide, compared without regard to case, compatibility forms (NFKC) and
@@ -57,10 +57,11 @@ fn full_name(name: &Value) -> String {
         .join(" ")
 }
 
-/// Upper case first, so that letters with several lower-case forms become one.
+/// By way of upper case, so that letters with several lower-case forms become one (ς and σ).
 fn folded(name: &str) -> String {
     let folded: String = name
         .nfkc()
+        .flat_map(char::to_lowercase)
         .flat_map(char::to_uppercase)
         .flat_map(char::to_lowercase)
         .nfkc()
@@ -78,4 +79,80 @@ fn array<'a>(value: &'a Value, name: &str) -> impl Iterator<Item = &'a Value> {
 
 fn text<'a>(value: &'a Value, name: &str) -> Option<&'a str> {
     value.get(name)?.as_str()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+
+    use rstest::rstest;
+    use serde_json::json;
+
+    use super::*;
+    use crate::codes::testing::vaccination;
+
+    /// Whether a person with a name, birth date and identifier is the one of the core data set.
+    fn same(known: [&str; 3], claimed: [&str; 3]) -> bool {
+        let [name, birth_date, identifier] = known;
+        let mut patient = json!({"resourceType": "Patient", "name": [{"text": name}]});
+        if !birth_date.is_empty() {
+            patient["birthDate"] = json!(birth_date);
+        }
+        if let Some((system, value)) = identifier.split_once('|') {
+            patient["identifier"] = json!([
+                {"system": "urn:other", "value": "7"},
+                {"system": system, "value": value},
+            ]);
+        }
+        let [name, birth_date, identifier] = claimed;
+        let mut core: CoreDataSet = serde_json::from_value(vaccination()).unwrap();
+        core.name = name.into();
+        core.birth_date = (!birth_date.is_empty()).then(|| birth_date.into());
+        core.identifier = identifier.split_once('|').map(|(system, value)| {
+            serde_json::from_value(json!({"system": system, "value": value})).unwrap()
+        });
+        is_same(&patient, &core)
+    }
+
+    #[rstest]
+    #[case::equal(["Ada", "1815-12-10", "urn:p|1"], ["Ada", "1815-12-10", "urn:p|1"], true)]
+    #[case::other_birth_date(["Ada", "1815-12-10", "urn:p|1"], ["Ada", "1815-12-11", "urn:p|1"], false)]
+    #[case::other_year(["Ada", "1815", ""], ["Ada", "1816-01-01", ""], false)]
+    #[case::less_exact_birth_date(["Ada", "1815", ""], ["Ada", "1815-12-10", ""], true)]
+    #[case::more_exact_birth_date(["Ada", "1815-12-10", ""], ["Ada", "1815-12", ""], true)]
+    #[case::no_birth_date(["Ada", "", ""], ["Ada", "1815-12-10", ""], true)]
+    #[case::other_identifier(["Ada", "1815-12-10", "urn:p|1"], ["Ada", "1815-12-10", "urn:p|2"], false)]
+    #[case::identifier_of_another_system(["Ada", "1815-12-10", "urn:p|1"], ["Ada", "1815-12-10", "urn:q|2"], true)]
+    #[case::no_identifier(["Ada", "1815-12-10", ""], ["Ada", "1815-12-10", "urn:p|2"], true)]
+    #[case::new_name_same_identifier(["Ada Byron", "1815-12-10", "urn:p|1"], ["Ada Lovelace", "1815-12-10", "urn:p|1"], true)]
+    #[case::new_name(["Ada Byron", "1815-12-10", ""], ["Ada Lovelace", "1815-12-10", ""], false)]
+    #[case::case_and_space(["Ada  BYRON ", "", ""], ["\u{a0}ada byron", "", ""], true)]
+    #[case::sharp_s(["STRAẞE", "", ""], ["strasse", "", ""], true)]
+    #[case::final_sigma(["ΟΔΥΣΣΕΥΣ", "", ""], ["Οδυσσευς", "", ""], true)]
+    #[case::compatibility_forms(["Ａｄａ", "", ""], ["Ada", "", ""], true)]
+    #[case::composed(["Jir\u{30c}ina", "", ""], ["Jiřina", "", ""], true)]
+    #[case::accents_count(["Jirina", "", ""], ["Jiřina", "", ""], false)]
+    #[case::arabic(["أولوس أجيريوس", "2003-03-03", ""], ["أولوس  أجيريوس", "2003", ""], true)]
+    fn rule(#[case] known: [&str; 3], #[case] claimed: [&str; 3], #[case] expected: bool) {
+        assert_eq!(same(known, claimed), expected);
+    }
+
+    #[test]
+    fn identifiers_without_a_system_are_of_the_same_one() {
+        let mut core: CoreDataSet = serde_json::from_value(vaccination()).unwrap();
+        let patient = |value: &str| json!({"name": [{"text": "Aulus Agerius"}], "identifier": [{"value": value}]});
+        assert!(is_same(&patient("1234567890"), &core));
+        assert!(!is_same(&patient("1"), &core));
+        core.identifier = None;
+        assert!(is_same(&patient("1"), &core));
+    }
+
+    #[test]
+    fn any_of_the_patient_s_names_will_do() {
+        let core: CoreDataSet = serde_json::from_value(vaccination()).unwrap();
+        let names = json!([{"text": "Other"}, {"given": ["Aulus"], "family": "Agerius"}]);
+        assert!(is_same(&json!({"name": names}), &core));
+        assert!(!is_same(&json!({"name": [{"text": "Other"}]}), &core));
+        assert!(!is_same(&json!({}), &core));
+    }
 }

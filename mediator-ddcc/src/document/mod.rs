@@ -113,7 +113,11 @@ pub fn assemble(input: DocumentInput<'_>) -> Result<UnsignedDocument, DocumentEr
     let mut content = Content::of(input.transaction)?;
     let issued_at = instant(input.issued_at);
     let document_urn = urn(input.document_id);
-    content.complete_composition(&document_urn, &issued_at);
+    content.complete_composition(
+        &input.core_data_set.certificate.hcid,
+        &document_urn,
+        &issued_at,
+    );
     let codes = codes::entries(
         &codes::Circumstances {
             document_id: input.document_id,

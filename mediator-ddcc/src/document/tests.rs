@@ -285,6 +285,27 @@ fn references_by_type_and_id_are_made_full_urls() {
 }
 
 #[test]
+fn a_composition_identified_by_the_hcid_gets_its_system() {
+    let identifier = |before: Value| {
+        let mut sample = Sample::vaccination();
+        resource(&mut sample.transaction, "Composition")["identifier"] = before;
+        let document = sample.into_document();
+        document["entry"][0]["resource"]["identifier"].clone()
+    };
+    let hcid = "bMlJkAt0V92RYhhG3fNt";
+    assert_eq!(
+        identifier(json!({"value": hcid})),
+        json!({"value": hcid, "system": "urn:HCID"})
+    );
+    for other in [
+        json!({"value": "1"}),
+        json!({"system": "urn:x", "value": hcid}),
+    ] {
+        assert_eq!(identifier(other.clone()), other);
+    }
+}
+
+#[test]
 fn what_the_map_left_out_is_named() {
     let lacks = |error: &DocumentError, what: &str| {
         assert!(
@@ -308,11 +329,16 @@ fn what_the_map_left_out_is_named() {
     }
     let error = input_error(|sample| sample.transaction = json!({}));
     lacks(&error, "no entry");
-    let error = input_error(|sample| sample.transaction["entry"][0]["fullUrl"] = json!("x"));
-    assert!(
-        !matches!(error, DocumentError::Signature),
-        "the id of the resource is taken: {error}"
-    );
+    let error = input_error(|sample| {
+        sample.transaction["entry"][0]["fullUrl"] = json!("x");
+        sample.transaction["entry"][0]["resource"]["id"] = json!("x");
+    });
+    lacks(&error, "UUID");
+    let error = input_error(|sample| {
+        let first = sample.transaction["entry"][0]["fullUrl"].clone();
+        sample.transaction["entry"][1]["fullUrl"] = first;
+    });
+    lacks(&error, "same id");
     let error = input_error(|sample| {
         let composition = resource(&mut sample.transaction, "Composition");
         composition.as_object_mut().unwrap().remove("section");
