@@ -1,0 +1,95 @@
+//! `mediator-runner config`: tells operators what they configured.
+
+use std::fmt::Display;
+use std::io::{self, Write as _};
+use std::process::ExitCode;
+
+use mediator_ddcc::signing::key_file::KeyFileSigner;
+
+use super::{Configuration, ConfigurationArguments};
+
+/// Check and show the configuration.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Command {
+    /// List every mistake, each with its place
+    #[command(after_help = "Examples:
+  mediator-runner config check --config mediator.toml
+  MEDIATOR_SERVER__LISTEN=0.0.0.0:4321 mediator-runner config check
+
+Exit codes: 0 no mistake, 2 mistakes (on standard error, one a line)")]
+    Check {
+        #[command(flatten)]
+        configuration: ConfigurationArguments,
+    },
+    /// Print the effective configuration, defaults included, without secrets
+    #[command(after_help = "Examples:
+  mediator-runner config show > mediator.toml
+  mediator-runner config show --config mediator.toml --json
+
+Exit codes: 0 shown, 2 mistakes (on standard error, one a line)")]
+    Show {
+        #[command(flatten)]
+        configuration: ConfigurationArguments,
+        /// Print JSON instead of TOML
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+/// Runs the command.
+pub(crate) fn run(arguments: &Arguments) -> ExitCode {
+    let result = match &arguments.command {
+        Command::Check { configuration } => check(configuration),
+        Command::Show {
+            configuration,
+            json,
+        } => configuration
+            .load()
+            .map(|effective| show(&effective, *json))
+            .map_err(|error| error.to_string()),
+    };
+    match result {
+        Ok(text) => match io::stdout().write_all(text.as_bytes()) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(_) => ExitCode::from(2),
+        },
+        Err(mistakes) => report(&mistakes),
+    }
+}
+
+fn check(arguments: &ConfigurationArguments) -> Result<String, String> {
+    let configuration = arguments.load().map_err(|error| error.to_string())?;
+    let signing = &configuration.signing;
+    if let (Some(key), Some(certificate)) = (&signing.key_file, &signing.certificate_file) {
+        KeyFileSigner::read(key, certificate).map_err(|error| format!("signing: {error}"))?;
+    }
+    Ok(match &arguments.config {
+        Some(path) => format!("{}: no mistakes\n", path.display()),
+        None => "defaults and environment, without a file: no mistakes\n".to_owned(),
+    })
+}
+
+/// Prints mistakes; the exit code for them.
+pub(crate) fn report(mistakes: &dyn Display) -> ExitCode {
+    // Nothing is left to do when standard error is closed.
+    let _ = writeln!(io::stderr(), "{mistakes}");
+    ExitCode::from(2)
+}
+
+fn show(configuration: &Configuration, json: bool) -> String {
+    let text = if json {
+        serde_json::to_string_pretty(configuration).map_err(|error| error.to_string())
+    } else {
+        toml::to_string(configuration).map_err(|error| error.to_string())
+    };
+    match text {
+        Ok(text) => format!("{}\n", text.trim_end()),
+        Err(error) => format!("# cannot be shown: {error}\n"),
+    }
+}

@@ -1,0 +1,102 @@
+//! `mediator-runner config`, as operators use it.
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+fn runner(arguments: &[&str], variables: &[(&str, &str)]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_mediator-runner"));
+    command.args(arguments);
+    for (name, _) in std::env::vars() {
+        if name.starts_with("MEDIATOR_") {
+            command.env_remove(name);
+        }
+    }
+    command.envs(variables.iter().copied()).output().unwrap()
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).unwrap()
+}
+
+#[test]
+fn check_lists_mistakes_and_ends_with_2() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("mediator.toml");
+    std::fs::write(
+        &file,
+        "[server]\nlisen = '127.0.0.1:1'\n[card]\nenabled = 3\n",
+    )
+    .unwrap();
+    let path = file.to_str().unwrap();
+    for (arguments, variables) in [
+        (vec!["config", "check", "--config", path], vec![]),
+        (vec!["config", "check"], vec![("MEDIATOR_CONFIG", path)]),
+        (vec!["config", "show", "--config", path], vec![]),
+    ] {
+        let output = runner(&arguments, &variables);
+        assert_eq!(output.status.code(), Some(2));
+        assert!(output.stdout.is_empty());
+        assert_eq!(
+            text(&output.stderr),
+            format!(
+                "{path}:2:1: there is no setting server.lisen; did you mean server.listen?\n\
+                 {path}:4:1: card.enabled must be true or false, not 3\n"
+            )
+        );
+    }
+}
+
+#[test]
+fn check_finds_a_key_that_cannot_sign() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("key.pem");
+    std::fs::write(&file, "no key").unwrap();
+    let path = file.to_str().unwrap();
+    let variables = [
+        ("MEDIATOR_SIGNING__KEY_FILE", path),
+        ("MEDIATOR_SIGNING__CERTIFICATE_FILE", path),
+    ];
+    let output = runner(&["config", "check"], &variables);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(text(&output.stderr).starts_with("signing: "), "{output:?}");
+}
+
+#[test]
+fn check_says_that_all_is_well() {
+    let output = runner(&["config", "check"], &[]);
+    assert!(output.status.success());
+    assert!(text(&output.stdout).contains("no mistakes"));
+    let example = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../examples/config/embedded.toml"
+    );
+    let output = runner(&["config", "check", "--config", example], &[]);
+    assert!(output.status.success(), "{output:?}");
+}
+
+#[test]
+fn show_prints_what_applies() {
+    let variables = [("MEDIATOR_ISSUER__COUNTRY", "CH")];
+    let output = runner(&["config", "show"], &variables);
+    assert!(output.status.success());
+    let shown: toml::Table = text(&output.stdout).parse().unwrap();
+    assert_eq!(shown["issuer"]["country_alpha3"].as_str(), Some("CHE"));
+    let output = runner(&["config", "show", "--json"], &variables);
+    let json: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(json, serde_json::to_value(shown).unwrap());
+}
+
+#[test]
+fn help_has_examples() {
+    for command in ["check", "show"] {
+        let output = runner(&["config", command, "--help"], &[]);
+        assert!(text(&output.stdout).contains("Examples:"), "{command}");
+        assert!(
+            text(&output.stdout).contains("MEDIATOR_CONFIG"),
+            "{command}"
+        );
+    }
+    assert_eq!(runner(&["config", "chek"], &[]).status.code(), Some(2));
+    assert!(Path::new(env!("CARGO_BIN_EXE_mediator-runner")).exists());
+}
