@@ -47,11 +47,12 @@ pub fn instants(text: &str) -> Option<(DateTime<Utc>, DateTime<Utc>)> {
     strict.then_some((instant, instant))
 }
 
-/// The calendar day of a FHIR `date` or `dateTime` as it is written there, when it names one.
+/// The day of a FHIR `date` or `dateTime` as `YYYY-MM-DD`, as it was where it was written; `None`
+/// when it names no day.
 #[must_use]
-pub fn day(text: &str) -> Option<NaiveDate> {
+pub fn day(text: &str) -> Option<&str> {
     instants(text)?;
-    NaiveDate::parse_from_str(text.get(..10)?, "%Y-%m-%d").ok()
+    text.get(..10)
 }
 
 #[cfg(test)]
@@ -84,10 +85,11 @@ mod tests {
             covered("2024-02-29T23:30:00-02:00").as_deref(),
             Some("2024-03-01T01:30:00+00:00 2024-03-01T01:30:00+00:00")
         );
-        assert_eq!(
-            day("2024-02-29T23:30:00-02:00"),
-            NaiveDate::from_ymd_opt(2024, 2, 29)
-        );
+        assert_eq!(day("2024-02-29T23:30:00-02:00"), Some("2024-02-29"));
+        assert_eq!(day("2024-02-29"), Some("2024-02-29"));
+        for text in ["2024-02", "2024", "2024-02-31", "2024-02-29T99:00:00Z"] {
+            assert_eq!(day(text), None, "{text}");
+        }
     }
 
     #[test]

@@ -83,33 +83,27 @@ impl Drop for Ticket {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+
     use super::*;
 
     #[tokio::test]
-    async fn goes_in_order_and_leaves_nothing_behind() {
+    async fn goes_in_the_order_of_the_tickets_and_leaves_nothing_behind() {
         let queue = HolderQueue::default();
-        let done = Arc::new(Mutex::new(Vec::new()));
-        let tasks: Vec<_> = (0..5)
-            .map(|number| {
-                let mut ticket = queue.ticket("one");
-                let done = Arc::clone(&done);
-                async move {
-                    ticket.turn().await;
-                    tokio::task::yield_now().await;
-                    if let Ok(mut done) = done.lock() {
-                        done.push(number);
-                    }
-                }
-            })
+        let done = Mutex::new(Vec::new());
+        let tickets: Vec<(usize, Ticket)> = (0..5).map(|n| (n, queue.ticket("one"))).collect();
+        let done = &done;
+        let work = tickets
+            .into_iter()
             .rev()
-            .collect();
-        // Reversed twice: tickets are taken from the last, the tasks run from the first.
-        futures::future::join_all(tasks.into_iter().rev()).await;
-        assert_eq!(
-            done.lock().map(|done| done.clone()),
-            Ok(vec![4, 3, 2, 1, 0])
-        );
-        assert!(queue.tails.lock().is_ok_and(|tails| tails.is_empty()));
+            .map(|(number, mut ticket)| async move {
+                ticket.turn().await;
+                tokio::task::yield_now().await;
+                done.lock().unwrap().push(number);
+            });
+        futures::future::join_all(work).await;
+        assert_eq!(*done.lock().unwrap(), [0, 1, 2, 3, 4]);
+        assert!(queue.tails.lock().unwrap().is_empty());
     }
 
     #[tokio::test]

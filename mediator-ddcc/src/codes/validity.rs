@@ -1,8 +1,9 @@
 //! From when to when a code is valid.
 
-use chrono::{DateTime, Datelike, Days, NaiveDate, NaiveTime, TimeDelta, Utc};
+use chrono::{DateTime, Days, Utc};
 
 use super::CodeContext;
+use crate::fhir_date;
 
 /// When a code is issued, from when it counts and when it ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,13 +32,14 @@ impl Validity {
         let period = context.core_data_set.certificate.period.as_ref();
         let mut starts = issued_at;
         if let Some(start) = period.and_then(|period| period.start.as_deref()) {
-            let (first, _) =
-                span(start).ok_or("certificate.period.start is not a FHIR dateTime")?;
+            let (first, _) = fhir_date::instants(start)
+                .ok_or("certificate.period.start is not a FHIR dateTime")?;
             starts = starts.max(first);
         }
         let end = match period.and_then(|period| period.end.as_deref()) {
             Some(end) => {
-                let (_, last) = span(end).ok_or("certificate.period.end is not a FHIR dateTime")?;
+                let (_, last) = fhir_date::instants(end)
+                    .ok_or("certificate.period.end is not a FHIR dateTime")?;
                 last
             }
             None => issued_at
@@ -66,61 +68,6 @@ impl Validity {
             expires,
         })
     }
-}
-
-/// The first and the last second of a FHIR `date` or `dateTime` (`YYYY`, `YYYY-MM`, `YYYY-MM-DD`
-/// or with time and offset).
-pub(super) fn span(date_time: &str) -> Option<(DateTime<Utc>, DateTime<Utc>)> {
-    if date_time.contains('T') {
-        let at = DateTime::parse_from_rfc3339(date_time).ok()?.to_utc();
-        return Some((at, at));
-    }
-    let mut parts = date_time.split('-');
-    let year: i32 = number(parts.next()?, 4)?;
-    let month = parts.next().map(|month| number(month, 2));
-    let day = parts.next().map(|day| number(day, 2));
-    if parts.next().is_some() {
-        return None;
-    }
-    let (first, after) = match (month, day) {
-        (None, _) => (
-            NaiveDate::from_ymd_opt(year, 1, 1)?,
-            NaiveDate::from_ymd_opt(year + 1, 1, 1)?,
-        ),
-        (Some(month), None) => {
-            let first = NaiveDate::from_ymd_opt(year, month?, 1)?;
-            (first, first.checked_add_months(chrono::Months::new(1))?)
-        }
-        (Some(month), Some(day)) => {
-            let first = NaiveDate::from_ymd_opt(year, month?, day?)?;
-            (first, first.succ_opt()?)
-        }
-    };
-    let midnight = |date: NaiveDate| date.and_time(NaiveTime::MIN).and_utc();
-    Some((
-        midnight(first),
-        midnight(after).checked_sub_signed(TimeDelta::seconds(1))?,
-    ))
-}
-
-/// The day of a FHIR `date` or `dateTime` as `YYYY-MM-DD`, as it was where it was written; `None`
-/// when it names no day.
-pub(super) fn day(date_time: &str) -> Option<&str> {
-    let day = match date_time.split_once('T') {
-        Some((day, _)) => {
-            DateTime::parse_from_rfc3339(date_time).ok()?;
-            day
-        }
-        None => date_time,
-    };
-    (day.len() == 10 && span(day).is_some_and(|(first, last)| first.day() == last.day()))
-        .then_some(day)
-}
-
-fn number<T: std::str::FromStr>(digits: &str, length: usize) -> Option<T> {
-    (digits.len() == length && digits.bytes().all(|byte| byte.is_ascii_digit()))
-        .then(|| digits.parse().ok())
-        .flatten()
 }
 
 #[cfg(test)]
@@ -222,43 +169,6 @@ mod tests {
         issue.issued_at = time("2022-10-01T00:00:00Z");
         for form in CodeForm::ALL {
             assert!(issue.reason(form).contains("certificate.period.end"));
-        }
-    }
-
-    #[test]
-    fn partial_dates_span_their_year_and_month() {
-        let spans = |text: &str, first: &str, last: &str| {
-            assert_eq!(span(text), Some((time(first), time(last))), "{text}");
-        };
-        spans("2021", "2021-01-01T00:00:00Z", "2021-12-31T23:59:59Z");
-        spans("2024-02", "2024-02-01T00:00:00Z", "2024-02-29T23:59:59Z");
-        spans("2021-12-31", "2021-12-31T00:00:00Z", "2021-12-31T23:59:59Z");
-        spans(
-            "2021-02-15T12:00:00+08:00",
-            "2021-02-15T04:00:00Z",
-            "2021-02-15T04:00:00Z",
-        );
-        for text in [
-            "",
-            "21",
-            "2021-1",
-            "2021-13",
-            "2021-02-30",
-            "2021-01-01-01",
-            "2021-01-01T",
-            "+021",
-            "9999999",
-        ] {
-            assert_eq!(span(text), None, "{text}");
-        }
-    }
-
-    #[test]
-    fn a_day_is_the_one_that_was_written() {
-        assert_eq!(day("2021-02-15T00:30:00+08:00"), Some("2021-02-15"));
-        assert_eq!(day("2021-02-15"), Some("2021-02-15"));
-        for text in ["2021-02", "2021", "2021-02-31", "2021-02-15T99:00:00Z"] {
-            assert_eq!(day(text), None, "{text}");
         }
     }
 }

@@ -7,8 +7,9 @@ use serde::Serialize;
 use super::encode::SubClaim;
 use super::{EU_DCC, uvci::uvci};
 use crate::codes::transliteration::transliterate;
-use crate::codes::{CodeContext, cut, validity};
+use crate::codes::{CodeContext, cut};
 use crate::core_data_set::{Coding, Event, Test, Vaccination};
+use crate::fhir_date;
 use crate::terminology::{self, Country};
 
 /// Version of the schema that is written.
@@ -98,7 +99,7 @@ fn birth_date(birth_date: Option<&str>) -> Result<&str, String> {
         return Ok("");
     };
     let of_these_years = date.starts_with("19") || date.starts_with("20");
-    if !of_these_years || date.contains('T') || validity::span(date).is_none() {
+    if !of_these_years || fhir_date::days_of_date(date).is_none() {
         return Err("birthDate is not a date of the years 1900 to 2099".into());
     }
     Ok(date)
@@ -137,7 +138,7 @@ fn vaccination_entry<'a>(
         ma: organisation,
         dn: vaccination.dose,
         sd: doses,
-        dt: validity::day(&vaccination.date)
+        dt: fhir_date::day(&vaccination.date)
             .ok_or("vaccination.date does not name a day, which the EU certificate must (dt)")?,
         co: country(&vaccination.country, "vaccination.country")?,
         is: issuer(context),
@@ -208,7 +209,7 @@ fn test_entry<'a>(context: &CodeContext<'a>, test: &'a Test) -> Result<TestEntry
 /// `sc` has a time and an offset. A date alone counts from its beginning in UTC, so that a rule
 /// on the age of a test never takes it for newer than it is.
 fn sample_collection(date: &str) -> Result<String, String> {
-    let day = validity::day(date)
+    let day = fhir_date::day(date)
         .ok_or("test.date does not name a day, which the EU certificate must (sc)")?;
     Ok(if date.contains('T') {
         date.to_owned()

@@ -9,8 +9,9 @@ use serde_json::{Value, json};
 
 use super::{DIGITS_OFFSET, MAXIMUM_JWS, PREFIX};
 use crate::codes::CodeContext;
-use crate::codes::validity::{Validity, day, span};
+use crate::codes::validity::Validity;
 use crate::core_data_set::{Coding, CoreDataSet, Event, Test, Vaccination};
+use crate::fhir_date::{self, day};
 use crate::signing::Algorithm;
 use crate::terminology;
 
@@ -146,7 +147,7 @@ fn patient(set: &CoreDataSet) -> Result<Value, String> {
         "name": [{"text": set.name.trim()}],
     });
     if let Some(date) = &set.birth_date {
-        if date.contains('T') || span(date).is_none() {
+        if fhir_date::days_of_date(date).is_none() {
             return Err("birthDate is not a FHIR date".into());
         }
         patient["birthDate"] = json!(date);

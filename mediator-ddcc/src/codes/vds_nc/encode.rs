@@ -7,9 +7,10 @@ use uuid::Uuid;
 
 use super::{VACCINATION, VERSION};
 use crate::codes::transliteration::transliterate;
-use crate::codes::validity::{Validity, day};
+use crate::codes::validity::Validity;
 use crate::codes::{CodeContext, Unsigned, cut};
 use crate::core_data_set::{Coding, CoreDataSet, Event, Vaccination};
+use crate::fhir_date::day;
 use crate::signing::Algorithm;
 use crate::terminology;
 
