@@ -3,6 +3,7 @@
 //! Written against four ports ([`transformer::Transformer`], [`repository::FhirRepository`],
 //! [`signing::Signer`], [`ledger::Ledger`]), each with its implementations beside it.
 
+pub mod card;
 pub mod codes;
 pub mod core_data_set;
 pub mod database;
