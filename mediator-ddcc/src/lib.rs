@@ -4,6 +4,7 @@
 //! [`signing::Signer`], [`ledger::Ledger`]), each with its implementations beside it.
 
 mod audit_event;
+pub mod card;
 pub mod codes;
 pub mod core_data_set;
 pub mod database;
