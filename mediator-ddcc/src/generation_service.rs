@@ -8,6 +8,7 @@ use std::sync::Arc;
 use tokio::sync::Semaphore;
 use uuid::Uuid;
 
+use crate::card::{CardRenderer, CardSize};
 use crate::codes::{CodeForm, IssuerSettings};
 use crate::holder_queue::HolderQueue;
 use crate::ledger::Ledger;
@@ -37,6 +38,8 @@ pub struct ServiceSettings {
     pub issuer: IssuerSettings,
     /// Forms of code that a certificate gets where it can.
     pub forms: Vec<CodeForm>,
+    /// How cards are laid out, and their size; `None` for certificates without a card.
+    pub card: Option<(Arc<CardRenderer>, CardSize)>,
     /// Questionnaires whose responses are certified.
     pub questionnaires: Questionnaires,
     /// URL under which this service is reached from outside, without a slash at its end.

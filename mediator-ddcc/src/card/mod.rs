@@ -124,7 +124,9 @@ pub struct CardRenderer {
 
 impl std::fmt::Debug for CardRenderer {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.debug_struct("CardRenderer").finish_non_exhaustive()
+        formatter
+            .debug_struct("CardRenderer")
+            .finish_non_exhaustive()
     }
 }
 

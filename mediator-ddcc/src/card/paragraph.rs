@@ -182,9 +182,7 @@ impl<'t> Measured<'t> {
                     break;
                 }
                 let end = cluster.0;
-                let after = self
-                    .clusters
-                    .partition_point(|other| other.0 <= cluster.0);
+                let after = self.clusters.partition_point(|other| other.0 <= cluster.0);
                 let next = self
                     .clusters
                     .get(after)
@@ -244,8 +242,33 @@ fn is_ideograph(character: char) -> bool {
 fn is_closing(character: char) -> bool {
     matches!(
         character,
-        '、' | '。' | '，' | '．' | '：' | '；' | '！' | '？' | '）' | '」' | '』' | '】' | '》' | '〉' | '·' | '・'
-            | '-' | ',' | '.' | ';' | ':' | '!' | '?' | ')' | ']' | '”' | '’' | '»'
+        '、' | '。'
+            | '，'
+            | '．'
+            | '：'
+            | '；'
+            | '！'
+            | '？'
+            | '）'
+            | '」'
+            | '』'
+            | '】'
+            | '》'
+            | '〉'
+            | '·'
+            | '・'
+            | '-'
+            | ','
+            | '.'
+            | ';'
+            | ':'
+            | '!'
+            | '?'
+            | ')'
+            | ']'
+            | '”'
+            | '’'
+            | '»'
     )
 }
 

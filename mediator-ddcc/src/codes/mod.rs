@@ -145,6 +145,13 @@ enum Unsigned {
     VdsNc(vds_nc::encode::UnsignedSeal),
 }
 
+/// The last second in which the codes of a certificate are valid; `None` when there is none.
+#[must_use]
+pub fn valid_until(context: &CodeContext<'_>) -> Option<DateTime<Utc>> {
+    let validity = validity::Validity::of(context).ok()?;
+    Some(validity.expires)
+}
+
 /// Makes a code up to its signature.
 ///
 /// # Errors

@@ -11,10 +11,12 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use crate::audit_event;
+use crate::card::Card;
 use crate::codes::{self, CodeContext, CodeOmission, IssuedCode, PreparedCode};
 use crate::core_data_set::{self, CoreDataSet, Event};
 use crate::document;
 use crate::event_identity::EventIdentity;
+use crate::fhir_date;
 use crate::generation_service::{GenerationService, ServiceSettings};
 use crate::ledger;
 use crate::operation_outcome::{Issue, IssueType, OperationOutcome, Severity};
@@ -528,7 +530,14 @@ fn finish_draft(
             Err(omission) => omissions.push(omission),
         }
     }
-    let card: Option<Vec<u8>> = None;
+    let card = draw_card(
+        settings,
+        signer,
+        document_id,
+        issued_at,
+        &event.core_data_set,
+        &codes,
+    )?;
     let document = document::assemble(document::DocumentInput {
         document_id,
         issued_at,
@@ -546,6 +555,41 @@ fn finish_draft(
         omissions,
         card,
     })
+}
+
+fn draw_card(
+    settings: &ServiceSettings,
+    signer: &SignerIdentity,
+    document_id: Uuid,
+    issued_at: DateTime<Utc>,
+    core_data_set: &CoreDataSet,
+    codes: &[IssuedCode],
+) -> Result<Option<Vec<u8>>, OperationOutcome> {
+    let Some((renderer, size)) = &settings.card else {
+        return Ok(None);
+    };
+    let context = CodeContext {
+        issuer: &settings.issuer,
+        signer,
+        issued_at,
+        document_id,
+        core_data_set,
+    };
+    let period = core_data_set.certificate.period.as_ref();
+    let card = Card {
+        core_data_set,
+        issuer: &settings.issuer,
+        issued_at,
+        valid_from: period
+            .and_then(|period| fhir_date::instants(period.start.as_deref()?))
+            .map_or(Some(issued_at), |(first, _)| Some(first)),
+        valid_until: codes::valid_until(&context),
+        codes,
+    };
+    let pdf = renderer
+        .render(*size, &card)
+        .map_err(|error| internal(&error))?;
+    Ok(Some(pdf))
 }
 
 /// Canonical url of the StructureMap that makes the resources of a core data set.
