@@ -1,0 +1,60 @@
+//! Why a map cannot be used, and why it gives no result.
+
+/// What is wrong with a map, a StructureDefinition or a ConceptMap.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum MapError {
+    /// The text is not FHIR Mapping Language.
+    #[error("line {line}, column {column}: expected {expected}, found {found} in: {text}")]
+    Syntax {
+        /// Line of the text, from 1.
+        line: usize,
+        /// Column in characters, from 1.
+        column: usize,
+        /// What may stand there.
+        expected: String,
+        /// What stands there.
+        found: String,
+        /// The whole line.
+        text: String,
+    },
+    /// A map asks for what is not there, or for what this engine cannot do.
+    #[error("map {map}, line {line}, column {column}: {reason}")]
+    Compile {
+        /// Canonical url of the map.
+        map: String,
+        /// Line of the map's text, from 1.
+        line: usize,
+        /// Column in characters, from 1.
+        column: usize,
+        /// What to mend.
+        reason: String,
+    },
+    /// A StructureDefinition or ConceptMap cannot be read.
+    #[error("{resource}: {reason}")]
+    Resource {
+        /// Its resource type and `url`, or what is known of them.
+        resource: String,
+        /// What to mend.
+        reason: String,
+    },
+}
+
+/// Why a transform gives no result. Names elements and rules, never quotes the input.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum TransformError {
+    /// No map with this url is loaded.
+    #[error("no map with url {0} is loaded")]
+    UnknownMap(String),
+    /// The input does not fit the map.
+    #[error("map {map}, group {group}, rule {rule}: {reason}")]
+    Failed {
+        /// Canonical url of the map whose rule failed.
+        map: String,
+        /// Name of its group.
+        group: String,
+        /// Name of the rule.
+        rule: String,
+        /// What does not fit.
+        reason: String,
+    },
+}

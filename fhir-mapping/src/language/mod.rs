@@ -1,0 +1,5 @@
+//! FHIR Mapping Language as text: tokens, syntax tree and parser.
+
+pub(crate) mod lexer;
+pub(crate) mod map_parser;
+pub(crate) mod syntax;

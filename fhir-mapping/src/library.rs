@@ -1,0 +1,120 @@
+//! What a caller loads, compiles and runs.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use serde_json::Value;
+use uuid::Uuid;
+
+use crate::concept_map::{self, Translations};
+use crate::definitions::Definitions;
+use crate::engine;
+use crate::error::{MapError, TransformError};
+use crate::language::map_parser;
+use crate::language::syntax::StructureMap;
+use crate::program::Program;
+use crate::program::compile::{self, Loaded};
+
+/// Maps and what they refer to, before they are compiled. FHIR R4's types are known from the
+/// start.
+#[derive(Debug)]
+pub struct MapLibrary {
+    maps: Vec<StructureMap>,
+    definitions: Definitions,
+    concept_maps: HashMap<String, Translations>,
+}
+
+impl Default for MapLibrary {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl MapLibrary {
+    /// A library without maps.
+    #[must_use]
+    pub fn new() -> Self {
+        Self {
+            maps: Vec::new(),
+            definitions: Definitions::new(),
+            concept_maps: HashMap::new(),
+        }
+    }
+
+    /// Adds a map written in FHIR Mapping Language and returns its url. One of the same url is
+    /// replaced.
+    ///
+    /// # Errors
+    /// [`MapError::Syntax`] with the line and column, and what was expected there.
+    pub fn add_map(&mut self, text: &str) -> Result<&str, MapError> {
+        let map = map_parser::parse(text)?;
+        self.maps.retain(|other| other.url != map.url);
+        self.maps.push(map);
+        Ok(self.maps.last().map_or("", |map| map.url.as_str()))
+    }
+
+    /// Adds a StructureDefinition: a logical model, by its differential or snapshot, or a profile,
+    /// which stands for the type that it constrains.
+    ///
+    /// # Errors
+    /// [`MapError::Resource`] naming what is missing.
+    pub fn add_structure_definition(&mut self, resource: &Value) -> Result<(), MapError> {
+        self.definitions.add(resource)
+    }
+
+    /// Adds a ConceptMap, which `translate` finds by its url. One of the same url is replaced.
+    ///
+    /// # Errors
+    /// [`MapError::Resource`] naming what is missing, or what is not supported.
+    pub fn add_concept_map(&mut self, resource: &Value) -> Result<(), MapError> {
+        let (url, mappings) = concept_map::read(resource)?;
+        self.concept_maps.insert(url, Arc::new(mappings));
+        Ok(())
+    }
+
+    /// Resolves every name in every map.
+    ///
+    /// # Errors
+    /// [`MapError::Compile`] for the first rule that names what is not there, or that asks for
+    /// what this engine does not support.
+    pub fn compile(self) -> Result<CompiledMaps, MapError> {
+        let program = compile::compile(&Loaded {
+            maps: &self.maps,
+            definitions: &self.definitions,
+            concept_maps: &self.concept_maps,
+        })?;
+        Ok(CompiledMaps {
+            program,
+            definitions: self.definitions,
+        })
+    }
+}
+
+/// Maps that are ready to run, from any number of threads.
+#[derive(Debug)]
+pub struct CompiledMaps {
+    program: Program,
+    definitions: Definitions,
+}
+
+impl CompiledMaps {
+    /// Whether there is a map with this url.
+    #[must_use]
+    pub fn contains(&self, url: &str) -> bool {
+        self.program.by_url.contains_key(url)
+    }
+
+    /// The urls of all maps.
+    pub fn urls(&self) -> impl Iterator<Item = &str> {
+        self.program.maps.iter().map(|map| map.url.as_str())
+    }
+
+    /// Runs the map `url` on FHIR JSON. The UUIDs that it makes follow from `seed`: the same seed
+    /// and input give the same result.
+    ///
+    /// # Errors
+    /// [`TransformError`], naming the rule.
+    pub fn transform(&self, url: &str, input: &Value, seed: Uuid) -> Result<Value, TransformError> {
+        engine::transform(&self.program, &self.definitions, url, input, seed)
+    }
+}

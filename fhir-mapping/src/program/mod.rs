@@ -1,0 +1,137 @@
+//! Maps with every name resolved: groups, rules, and what they read and write.
+
+pub(crate) mod compile;
+pub(crate) mod scope;
+
+use std::collections::HashMap;
+
+use serde_json::Value;
+
+use crate::concept_map::Translations;
+use crate::definitions::TypeId;
+use crate::fhirpath::compile::Compiled;
+use crate::item::Member;
+use crate::language::syntax::{Mode, SourceListMode};
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct GroupId(pub(crate) usize);
+
+#[derive(Debug)]
+pub(crate) struct Program {
+    pub(crate) maps: Vec<MapEntry>,
+    pub(crate) by_url: HashMap<String, usize>,
+    pub(crate) groups: Vec<Group>,
+}
+
+/// A map: where it begins, and what is implied in its rules.
+#[derive(Debug)]
+pub(crate) struct MapEntry {
+    pub(crate) url: String,
+    pub(crate) entry: Option<Entry>,
+    pub(crate) defaults: Defaults,
+}
+
+/// A map's first group, when it reads one thing and writes another.
+#[derive(Debug)]
+pub(crate) struct Entry {
+    pub(crate) group: GroupId,
+    pub(crate) source: TypeId,
+    pub(crate) target: TypeId,
+}
+
+/// The groups that rules without `then` use.
+#[derive(Debug, Default)]
+pub(crate) struct Defaults {
+    pub(crate) by_types: HashMap<(TypeId, TypeId), GroupId>,
+    /// The type that a source's type becomes (`<<type+>>`).
+    pub(crate) by_source: HashMap<TypeId, TypeId>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Group {
+    pub(crate) map: usize,
+    pub(crate) name: String,
+    /// The modes of the inputs, which are in the first slots.
+    pub(crate) inputs: Vec<Mode>,
+    pub(crate) slots: usize,
+    pub(crate) extends: Option<GroupId>,
+    pub(crate) rules: Vec<Rule>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Rule {
+    pub(crate) name: String,
+    pub(crate) sources: Vec<Source>,
+    pub(crate) targets: Vec<Target>,
+    pub(crate) rules: Vec<Rule>,
+    pub(crate) calls: Vec<Call>,
+    /// Slots of the source and the target that a default group is run with.
+    pub(crate) default_group: Option<(usize, usize)>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Source {
+    pub(crate) context: usize,
+    pub(crate) path: Vec<Member>,
+    pub(crate) type_id: Option<TypeId>,
+    pub(crate) cardinality: Option<(usize, Option<usize>)>,
+    pub(crate) default: Option<Operand>,
+    pub(crate) list_mode: Option<SourceListMode>,
+    pub(crate) variable: Option<usize>,
+    pub(crate) condition: Option<Compiled>,
+    pub(crate) check: Option<Compiled>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Target {
+    pub(crate) place: Option<(usize, Member)>,
+    pub(crate) transform: Transform,
+    pub(crate) variable: Option<usize>,
+}
+
+#[derive(Debug)]
+pub(crate) enum Transform {
+    /// An empty item of the element.
+    Make,
+    /// One item of the element for all rules that share the slot.
+    Share(usize),
+    Copy(Operand),
+    /// An expression about an item.
+    Evaluate(Operand, Compiled),
+    /// The source by its default: a created target if a default group takes it, else a copy.
+    Default(usize),
+    Create(TypeId),
+    /// A type that follows from the element, or from the source in the slot.
+    CreateImplied(Option<usize>),
+    Truncate(Operand, Operand),
+    Append(Vec<Operand>),
+    Uuid,
+    Cast(Operand, TypeId),
+    Translate {
+        source: Operand,
+        translations: Translations,
+        only_code: bool,
+    },
+    /// `Type/id` of a resource that is being built.
+    Reference(Operand),
+    /// `urn:uuid:` and the id of a resource that is being built.
+    Pointer(Operand),
+    /// An object of these elements.
+    Object(TypeId, Vec<(&'static str, Operand)>),
+    /// A CodeableConcept of one coding of these elements.
+    Concept(TypeId, Vec<(&'static str, Operand)>),
+}
+
+/// A parameter.
+#[derive(Debug)]
+pub(crate) enum Operand {
+    Literal(Value, TypeId),
+    Slot(usize),
+    Expression(Compiled),
+}
+
+#[derive(Debug)]
+pub(crate) struct Call {
+    pub(crate) group: GroupId,
+    pub(crate) parameters: Vec<Operand>,
+}
