@@ -11,6 +11,7 @@ use krilla::Document;
 use krilla::color::rgb;
 use krilla::configure::{Archival, ConfigurationBuilder};
 use krilla::error::KrillaError;
+use krilla::image::Image;
 use krilla::geom::{PathBuilder, Point, Rect, Size, Transform};
 use krilla::metadata::{DateTime, Metadata};
 use krilla::page::PageSettings;
@@ -23,7 +24,7 @@ use usvg::roxmltree;
 use super::fonts::Fonts;
 use super::paragraph::{self, CAPITAL, Room};
 use super::shaping::Shaper;
-use super::{Card, bar_code};
+use super::{Card, bar_code, qr_image};
 use crate::codes::qr_code::{QUIET_ZONE, QrCode};
 
 /// Points of a CSS pixel.
@@ -393,13 +394,13 @@ impl Element<'_, '_> {
             self.coordinate("height")?,
         )
         .ok_or_else(|| self.wrong("width or height", "a number above 0"))?;
-        let path = if name == "hcid" {
-            bar_code::modules(card.core_data_set.hcid()).and_then(|modules| bars(&modules, area))
+        let symbol = if name == "hcid" {
+            bar_code::modules(card.core_data_set.hcid()).map(|modules| Symbol::bars(&modules, area))
         } else {
             let code = card.codes.iter().find(|code| code.form.as_str() == name);
-            code.and_then(|code| squares(&code.qr_code, area))
+            code.map(|code| Symbol::squares(&code.qr_code, area))
         };
-        let Some((quiet, path)) = path else {
+        let Some(symbol) = symbol else {
             return Ok(None);
         };
         let label = self
@@ -409,74 +410,96 @@ impl Element<'_, '_> {
         let transform = self.transform(to_page)?;
         surface.push_transform(&transform);
         let id = surface.start_tagged(ContentTag::Other);
-        let mut light = PathBuilder::new();
-        light.push_rect(quiet);
-        for (path, color) in [
-            (light.finish(), rgb::Color::white()),
-            (Some(path), rgb::Color::black()),
-        ] {
-            surface.set_fill(Some(Fill {
-                paint: color.into(),
-                ..Default::default()
-            }));
-            if let Some(path) = path {
-                surface.draw_path(&path);
-            }
-        }
+        let drawn = symbol.and_then(|symbol| symbol.draw(surface));
         surface.end_tagged();
         surface.pop();
         let mut group = TagGroup::new(Tag::Figure(Some(label.to_owned())));
         group.push(id);
-        Ok(Some(group))
+        drawn
+            .map(|()| Some(group))
+            .ok_or_else(|| self.wrong("width or height", "a size"))
     }
 }
 
-type Symbol = (Rect, krilla::geom::Path);
+/// A code that can be drawn.
+struct Symbol {
+    /// The code and its quiet zone, which is drawn light.
+    quiet: Rect,
+    /// Upper left corner and size of the code itself.
+    area: Rect,
+    drawing: Drawing,
+}
 
-/// A QR code that fills an area, and its quiet zone around it.
-fn squares(code: &QrCode, area: Rect) -> Option<Symbol> {
-    let modules = code.size();
-    let module = area.width().min(area.height()) / modules as f32;
-    let mut path = PathBuilder::new();
-    for y in 0..modules {
-        let mut x = 0;
-        while x < modules {
-            let run = (x..modules).take_while(|x| code.is_dark(*x, y)).count();
-            if run > 0 {
-                path.push_rect(Rect::from_xywh(
-                    area.left() + x as f32 * module,
-                    area.top() + y as f32 * module,
-                    run as f32 * module,
-                    module,
-                )?);
+enum Drawing {
+    Image(Image),
+    /// In units of `area`'s width.
+    Bars(krilla::geom::Path, f32),
+}
+
+impl Symbol {
+    /// A QR code that fills the square in an area; its quiet zone is around it.
+    fn squares(code: &QrCode, area: Rect) -> Option<Self> {
+        let side = area.width().min(area.height());
+        let zone = QUIET_ZONE as f32 * side / code.size() as f32;
+        let whole = 2.0f32.mul_add(zone, side);
+        let image = Image::from_jpeg(qr_image::jpeg(code).into(), false).ok()?;
+        Some(Self {
+            quiet: Rect::from_xywh(area.left() - zone, area.top() - zone, whole, whole)?,
+            area: Rect::from_xywh(area.left(), area.top(), side, side)?,
+            drawing: Drawing::Image(image),
+        })
+    }
+
+    /// A bar code that fills an area, quiet zones of ten modules included.
+    fn bars(modules: &[bool], area: Rect) -> Option<Self> {
+        const QUIET: usize = 10;
+        let width = (modules.len() + 2 * QUIET) as f32;
+        let mut path = PathBuilder::new();
+        let mut x = QUIET;
+        for bar in modules.chunk_by(|one, other| one == other) {
+            if bar.first() == Some(&true) {
+                path.push_rect(Rect::from_xywh(x as f32, 0.0, bar.len() as f32, 1.0)?);
             }
-            x += run + 1;
+            x += bar.len();
         }
+        Some(Self {
+            quiet: area,
+            area,
+            drawing: Drawing::Bars(path.finish()?, width),
+        })
     }
-    let zone = QUIET_ZONE as f32 * module;
-    let side = 2.0f32.mul_add(zone, modules as f32 * module);
-    let quiet = Rect::from_xywh(area.left() - zone, area.top() - zone, side, side)?;
-    Some((quiet, path.finish()?))
-}
 
-/// A bar code that fills an area, quiet zones of ten modules included.
-fn bars(modules: &[bool], area: Rect) -> Option<Symbol> {
-    const QUIET: usize = 10;
-    let module = area.width() / (modules.len() + 2 * QUIET) as f32;
-    let mut path = PathBuilder::new();
-    let mut x = QUIET;
-    for bar in modules.chunk_by(|one, other| one == other) {
-        if bar.first() == Some(&true) {
-            path.push_rect(Rect::from_xywh(
-                area.left() + x as f32 * module,
-                area.top(),
-                bar.len() as f32 * module,
-                area.height(),
-            )?);
+    fn draw(self, surface: &mut Surface<'_>) -> Option<()> {
+        let mut light = PathBuilder::new();
+        light.push_rect(self.quiet);
+        surface.set_fill(Some(Fill {
+            paint: rgb::Color::white().into(),
+            ..Default::default()
+        }));
+        surface.draw_path(&light.finish()?);
+        surface.push_transform(&Transform::from_translate(
+            self.area.left(),
+            self.area.top(),
+        ));
+        match self.drawing {
+            Drawing::Image(image) => {
+                let size = Size::from_wh(self.area.width(), self.area.height())?;
+                surface.draw_image(image, size);
+            }
+            Drawing::Bars(path, width) => {
+                // Whole numbers of modules keep the drawing short.
+                surface.push_transform(&Transform::from_scale(
+                    self.area.width() / width,
+                    self.area.height(),
+                ));
+                surface.set_fill(None);
+                surface.draw_path(&path);
+                surface.pop();
+            }
         }
-        x += bar.len();
+        surface.pop();
+        Some(())
     }
-    Some((area, path.finish()?))
 }
 
 fn multiply(first: svgtypes::Transform, then: svgtypes::Transform) -> svgtypes::Transform {

@@ -8,6 +8,7 @@ mod bar_code;
 mod drawing;
 mod fonts;
 mod paragraph;
+mod qr_image;
 mod shaping;
 mod values;
 

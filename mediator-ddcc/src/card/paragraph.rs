@@ -8,7 +8,7 @@ use super::shaping::{Paragraph, Run, Shaper};
 
 /// Steps by which a text is set smaller, and the smallest size, as shares of the size asked for.
 const STEP: f32 = 0.04;
-const SMALLEST: f32 = 0.4;
+const SMALLEST: f32 = 0.35;
 /// Share of the size below which words are broken rather than the text set still smaller.
 const BREAKS_WORDS: f32 = 0.7;
 /// Height of capital letters in em; lines begin at their upper edge.
