@@ -1,9 +1,13 @@
 //! Runs StructureMaps: the embedded engine, or Matchbox.
 
+mod embedded;
+
 use async_trait::async_trait;
 use serde_json::Value;
 
 use crate::operation_outcome::{Issue, IssueType, OperationOutcome};
+
+pub use embedded::{EmbeddedTransformer, LoadError};
 
 /// Transforms FHIR JSON by the StructureMap of a canonical url.
 #[async_trait]

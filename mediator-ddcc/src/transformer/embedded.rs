@@ -1,0 +1,583 @@
+//! The embedded mapping engine, with the maps of both questionnaires built in.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use async_trait::async_trait;
+use fhir_mapping::{CompiledMaps, MapError, MapLibrary, TransformError};
+use serde_json::Value;
+use uuid::Uuid;
+
+use super::{Transformer, TransformerError};
+
+const MAPS: [(&str, &str); 6] = [
+    (
+        "QRespToCoreDataSet.map",
+        include_str!("../../maps/QRespToCoreDataSet.map"),
+    ),
+    (
+        "QRespToVSCoreDataSet.map",
+        include_str!("../../maps/QRespToVSCoreDataSet.map"),
+    ),
+    (
+        "QRespToTRCoreDataSet.map",
+        include_str!("../../maps/QRespToTRCoreDataSet.map"),
+    ),
+    (
+        "CoreDataSetToAddBundle.map",
+        include_str!("../../maps/CoreDataSetToAddBundle.map"),
+    ),
+    (
+        "CoreDataSetVSToAddBundle.map",
+        include_str!("../../maps/CoreDataSetVSToAddBundle.map"),
+    ),
+    (
+        "CoreDataSetTRToAddBundle.map",
+        include_str!("../../maps/CoreDataSetTRToAddBundle.map"),
+    ),
+];
+
+const MODELS: [(&str, &str); 2] = [
+    (
+        "DDCCCoreDataSetVS.json",
+        include_str!("../../models/DDCCCoreDataSetVS.json"),
+    ),
+    (
+        "DDCCCoreDataSetTR.json",
+        include_str!("../../models/DDCCCoreDataSetTR.json"),
+    ),
+];
+
+/// Runs maps in this process.
+#[derive(Debug)]
+pub struct EmbeddedTransformer {
+    maps: CompiledMaps,
+}
+
+/// Why maps cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    /// A file or folder cannot be read: check the path and its access rights.
+    #[error("cannot read {path}: {source}")]
+    Unreadable {
+        /// The file or folder.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// A file is not what its name says.
+    #[error("{path}: {reason}")]
+    Broken {
+        /// The file.
+        path: PathBuf,
+        /// What to mend, and where.
+        reason: String,
+    },
+    /// The maps do not fit together.
+    #[error(transparent)]
+    Maps(#[from] MapError),
+}
+
+impl EmbeddedTransformer {
+    /// The maps of the two questionnaires of the WHO guide.
+    ///
+    /// # Errors
+    /// [`LoadError`] when a built-in map is broken, which the tests rule out.
+    pub fn builtin() -> Result<Self, LoadError> {
+        Self::compile(library()?)
+    }
+
+    /// The built-in maps and those of a folder: every `*.map` is a map, every `*.json` a
+    /// StructureDefinition or ConceptMap (other resources, such as Questionnaires, are left
+    /// alone). What has the url of something built in replaces it.
+    ///
+    /// # Errors
+    /// [`LoadError`] naming the file, and for a map the line and column.
+    pub fn with_folder(folder: &Path) -> Result<Self, LoadError> {
+        let mut library = library()?;
+        let unreadable = |path: &Path| {
+            let path = path.to_owned();
+            |source| LoadError::Unreadable { path, source }
+        };
+        let mut paths = Vec::new();
+        for entry in fs::read_dir(folder).map_err(unreadable(folder))? {
+            paths.push(entry.map_err(unreadable(folder))?.path());
+        }
+        // The order of a folder is not told; of two maps with one url the last name wins.
+        paths.sort();
+        for path in paths {
+            let ending = path.extension().and_then(|ending| ending.to_str());
+            let is_map = match ending {
+                Some("map") => true,
+                Some("json") => false,
+                _ => continue,
+            };
+            let text = fs::read_to_string(&path).map_err(unreadable(&path))?;
+            let added = if is_map {
+                library
+                    .add_map(&text)
+                    .map(drop)
+                    .map_err(|error| error.to_string())
+            } else {
+                add_resource(&mut library, &text)
+            };
+            added.map_err(|reason| LoadError::Broken { path, reason })?;
+        }
+        Self::compile(library)
+    }
+
+    /// The urls of all maps.
+    pub fn map_urls(&self) -> impl Iterator<Item = &str> {
+        self.maps.urls()
+    }
+
+    fn compile(library: MapLibrary) -> Result<Self, LoadError> {
+        Ok(Self {
+            maps: library.compile()?,
+        })
+    }
+}
+
+fn library() -> Result<MapLibrary, LoadError> {
+    let mut library = MapLibrary::new();
+    let broken = |name: &str, reason: String| LoadError::Broken {
+        path: PathBuf::from(name),
+        reason,
+    };
+    for (name, text) in MODELS {
+        add_resource(&mut library, text).map_err(|reason| broken(name, reason))?;
+    }
+    for (name, text) in MAPS {
+        let added = library.add_map(text);
+        added.map_err(|error| broken(name, error.to_string()))?;
+    }
+    Ok(library)
+}
+
+fn add_resource(library: &mut MapLibrary, text: &str) -> Result<(), String> {
+    let resource: Value = serde_json::from_str(text).map_err(|error| error.to_string())?;
+    match resource.get("resourceType").and_then(Value::as_str) {
+        Some("StructureDefinition") => library.add_structure_definition(&resource),
+        Some("ConceptMap") => library.add_concept_map(&resource),
+        Some(_) => Ok(()),
+        None => return Err("this is no FHIR resource: resourceType is missing".to_owned()),
+    }
+    .map_err(|error| error.to_string())
+}
+
+#[async_trait]
+impl Transformer for EmbeddedTransformer {
+    async fn transform(
+        &self,
+        map_url: &str,
+        input: &Value,
+        seed: Uuid,
+    ) -> Result<Value, TransformerError> {
+        // Some ten microseconds: handing it to a blocking thread would take longer.
+        let result = self.maps.transform(map_url, input, seed);
+        result.map_err(|error| match error {
+            TransformError::UnknownMap(url) => TransformerError::UnknownMap(url),
+            TransformError::Failed { .. } => TransformerError::Failed {
+                map_url: map_url.to_owned(),
+                reason: error.to_string(),
+            },
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+
+    use std::collections::HashSet;
+
+    use serde_json::json;
+
+    use super::*;
+    use crate::core_data_set::CoreDataSet;
+    use crate::questionnaire::Questionnaires;
+
+    const BASE: &str = "http://smart.who.int/ddcc/StructureMap/";
+
+    async fn run(map: &str, input: &Value) -> Value {
+        let transformer = EmbeddedTransformer::builtin().unwrap();
+        let url = format!("{BASE}{map}");
+        transformer
+            .transform(&url, input, Uuid::nil())
+            .await
+            .unwrap()
+    }
+
+    fn example(name: &str) -> Value {
+        let folder = concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/tests/java-mapping-engine/inputs/"
+        );
+        let text = fs::read_to_string(format!("{folder}{name}.json")).unwrap();
+        serde_json::from_str(&text).unwrap()
+    }
+
+    async fn vaccination() -> Value {
+        run("QRespToVSCoreDataSet", &example("vaccination")).await
+    }
+
+    async fn test_result() -> Value {
+        run("QRespToTRCoreDataSet", &example("test-result")).await
+    }
+
+    /// The entries' resources of a type.
+    fn resources<'b>(bundle: &'b Value, resource_type: &str) -> Vec<&'b Value> {
+        bundle["entry"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|entry| &entry["resource"])
+            .filter(|resource| resource["resourceType"] == resource_type)
+            .collect()
+    }
+
+    /// Every text in the JSON.
+    fn texts(value: &Value, found: &mut HashSet<String>) {
+        match value {
+            Value::String(text) => drop(found.insert(text.clone())),
+            Value::Number(number) => drop(found.insert(number.to_string())),
+            Value::Array(values) => values.iter().for_each(|value| texts(value, found)),
+            Value::Object(object) => object.values().for_each(|value| texts(value, found)),
+            _ => {}
+        }
+    }
+
+    #[tokio::test]
+    async fn both_questionnaires_name_maps_that_are_built_in() {
+        let questionnaires = Questionnaires::builtin().unwrap();
+        for (name, example_name) in [("VS", "vaccination"), ("TR", "test-result")] {
+            let response = example(example_name);
+            let map_url = questionnaires.of(&response).unwrap().map_url().to_owned();
+            assert_eq!(map_url, format!("{BASE}QRespTo{name}CoreDataSet"));
+            let transformer = EmbeddedTransformer::builtin().unwrap();
+            assert!(transformer.map_urls().any(|url| url == map_url));
+        }
+    }
+
+    #[tokio::test]
+    async fn reads_every_answer_of_a_vaccination() {
+        let core = run("QRespToVSCoreDataSet", &example("vaccination")).await;
+        assert_eq!(
+            core,
+            json!({
+                "name": "Aroha Ngata", "birthDate": "1990-05-17",
+                "identifier": {"value": "LK123456"}, "sex": "female",
+                "vaccination": {
+                    "vaccine": {"system": "http://id.who.int/icd11/mms", "code": "XM0GQ8", "display": "COVID-19 vaccine, RNA based"},
+                    "brand": {"system": "http://id.who.int/icd11/mms", "code": "XM8NQ0", "display": "Comirnaty®"},
+                    "manufacturer": {"system": "https://spor.ema.europa.eu/v1/organisations", "code": "ORG-100030215", "display": "Biontech Manufacturing GmbH"},
+                    "maholder": {"system": "https://spor.ema.europa.eu/v1/organisations", "code": "ORG-100030215", "display": "Biontech Manufacturing GmbH"},
+                    "lot": "FE4721", "date": "2026-02-10T09:30:00+13:00", "validFrom": "2026-02-24",
+                    "dose": 1, "totalDoses": 2,
+                    "country": {"system": "urn:iso:std:iso:3166", "code": "NZL"},
+                    "centre": "Wellington Central Clinic", "practitioner": {"value": "NZ-HPI-99ZZZS"},
+                    "disease": {"system": "http://id.who.int/icd11/mms", "code": "RA01", "display": "COVID-19"},
+                    "nextDose": "2026-03-31"
+                },
+                "certificate": {
+                    "issuer": {"identifier": {"value": "NZ-MOH"}}, "hcid": {"value": "NZ-2026-000417"},
+                    "version": "RC2", "period": {"start": "2026-02-24", "end": "2027-02-24"}
+                }
+            })
+        );
+        serde_json::from_value::<CoreDataSet>(core).unwrap();
+    }
+
+    #[tokio::test]
+    async fn reads_every_answer_of_a_test_result() {
+        let core = run("QRespToTRCoreDataSet", &example("test-result")).await;
+        let coding = |system: &str, code: &str, display: &str| json!({"system": system, "code": code, "display": display});
+        let mms = "http://id.who.int/icd11/mms";
+        assert_eq!(
+            core["test"],
+            json!({
+                "pathogen": coding(mms, "XN109", "SARS-CoV-2"),
+                "type": coding(mms, "1334426561", "Viral nucleic acid amplification test or NAAT"),
+                "brand": coding("http://example.org/tests", "QuickSeq", "QuickSeq PCR"),
+                "manufacturer": coding("http://example.org/makers", "QS", "QuickSeq Ltd"),
+                "origin": coding(mms, "JAM.AH.XF", "Nasopharyngeal swab"),
+                "date": "2026-02-10T09:30:00+13:00",
+                "result": coding(mms, "1023128423", "Not detected"),
+                "centre": coding("http://example.org/centres", "WLG", "Wellington Central Laboratory"),
+                "country": {"system": "urn:iso:std:iso:3166", "code": "NZL"}
+            })
+        );
+        assert_eq!(
+            core["certificate"]["hcid"],
+            json!({"value": "NZ-2026-000417"})
+        );
+        serde_json::from_value::<CoreDataSet>(core).unwrap();
+    }
+
+    #[tokio::test]
+    async fn the_least_answers_make_a_core_data_set() {
+        for (name, map) in [("vaccination", "VS"), ("test-result", "TR")] {
+            let response = example(&format!("{name}-least"));
+            let core = run(&format!("QRespTo{map}CoreDataSet"), &response).await;
+            assert_eq!(core["certificate"].get("period"), None);
+            assert_eq!(core.get("identifier"), None);
+            serde_json::from_value::<CoreDataSet>(core).unwrap();
+        }
+    }
+
+    #[tokio::test]
+    async fn a_question_without_an_answer_is_left_out() {
+        let mut response = example("vaccination-least");
+        let items = response["item"].as_array_mut().unwrap();
+        for link_id in ["identifier", "hw", "valid_from", "centre"] {
+            items.push(json!({"linkId": link_id}));
+        }
+        let core = run("QRespToVSCoreDataSet", &response).await;
+        let least = run("QRespToVSCoreDataSet", &example("vaccination-least")).await;
+        assert_eq!(core, least);
+    }
+
+    #[tokio::test]
+    async fn every_resource_is_put_under_a_uuid_and_referred_to_by_it() {
+        for (core, map, types) in [
+            (
+                vaccination().await,
+                "CoreDataSetVSToAddBundle",
+                &[
+                    "Composition",
+                    "Patient",
+                    "Organization",
+                    "Immunization",
+                    "ImmunizationRecommendation",
+                ][..],
+            ),
+            (
+                test_result().await,
+                "CoreDataSetTRToAddBundle",
+                &[
+                    "Composition",
+                    "Patient",
+                    "Organization",
+                    "Observation",
+                    "Device",
+                    "DiagnosticReport",
+                    "Specimen",
+                    "Procedure",
+                ],
+            ),
+        ] {
+            let bundle = run(map, &core).await;
+            assert_eq!(bundle["resourceType"], "Bundle");
+            assert_eq!(bundle["type"], "transaction");
+            let mut urls = HashSet::new();
+            let mut found = Vec::new();
+            for entry in bundle["entry"].as_array().unwrap() {
+                let resource_type = entry["resource"]["resourceType"].as_str().unwrap();
+                let id = entry["resource"]["id"].as_str().unwrap();
+                Uuid::parse_str(id).unwrap();
+                assert_eq!(entry["fullUrl"], format!("urn:uuid:{id}"));
+                let request = json!({"method": "PUT", "url": format!("{resource_type}/{id}")});
+                assert_eq!(entry["request"], request);
+                assert!(urls.insert(format!("urn:uuid:{id}")));
+                found.push(resource_type);
+            }
+            assert_eq!(found, types);
+            let mut all = HashSet::new();
+            texts(&bundle, &mut all);
+            let references = all.iter().filter(|text| text.starts_with("urn:uuid:"));
+            for reference in references {
+                assert!(urls.contains(reference), "{reference} leads nowhere");
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn everything_in_a_core_data_set_survives_into_the_bundle() {
+        for (core, map) in [
+            (vaccination().await, "CoreDataSetVSToAddBundle"),
+            (test_result().await, "CoreDataSetTRToAddBundle"),
+        ] {
+            let mut core = core;
+            core["certificate"]["ddccid"] =
+                json!({"system": "http://example.org/ids", "value": "D-1"});
+            core["certificate"]["issuer"]["display"] = json!("Ministry of Health");
+            let bundle = run(map, &core).await;
+            let mut expected = HashSet::new();
+            texts(&core, &mut expected);
+            let mut found = HashSet::new();
+            texts(&bundle, &mut found);
+            // These say how the core data set is written, and countries are codes in the bundle.
+            for text in ["RC2", "urn:iso:std:iso:3166"] {
+                expected.remove(text);
+            }
+            let lost: Vec<_> = expected.difference(&found).collect();
+            assert!(lost.is_empty(), "{lost:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_vaccination_without_a_next_dose_has_no_recommendation() {
+        let mut core = vaccination().await;
+        core["vaccination"]
+            .as_object_mut()
+            .unwrap()
+            .remove("nextDose");
+        let bundle = run("CoreDataSetVSToAddBundle", &core).await;
+        assert!(resources(&bundle, "ImmunizationRecommendation").is_empty());
+        let section = &resources(&bundle, "Composition")[0]["section"][0];
+        assert_eq!(section["entry"], json!([section["focus"]]));
+    }
+
+    #[tokio::test]
+    async fn an_immunization_has_the_elements_of_its_profile() {
+        let bundle = run("CoreDataSetVSToAddBundle", &vaccination().await).await;
+        let immunization = resources(&bundle, "Immunization")[0];
+        assert_eq!(immunization["status"], "completed");
+        assert_eq!(
+            immunization["occurrenceDateTime"],
+            "2026-02-10T09:30:00+13:00"
+        );
+        assert_eq!(
+            immunization["protocolApplied"][0]["doseNumberPositiveInt"],
+            1
+        );
+        assert_eq!(
+            immunization["protocolApplied"][0]["seriesDosesPositiveInt"],
+            2
+        );
+        let extension = |name: &str| {
+            let url = format!("http://smart.who.int/ddcc/StructureDefinition/{name}");
+            let extensions = immunization["extension"].as_array().unwrap();
+            extensions
+                .iter()
+                .find(|e| e["url"] == url.as_str())
+                .unwrap()
+                .clone()
+        };
+        assert_eq!(extension("DDCCCountryOfEvent")["valueCode"], "NZL");
+        assert_eq!(extension("DDCCVaccineValidFrom")["valueDate"], "2026-02-24");
+        assert_eq!(extension("DDCCEventBrand")["valueCoding"]["code"], "XM8NQ0");
+    }
+
+    #[tokio::test]
+    async fn a_seed_makes_ids_repeatable() {
+        let transformer = EmbeddedTransformer::builtin().unwrap();
+        let url = format!("{BASE}CoreDataSetVSToAddBundle");
+        let core = vaccination().await;
+        let first = transformer
+            .transform(&url, &core, Uuid::nil())
+            .await
+            .unwrap();
+        let again = transformer
+            .transform(&url, &core, Uuid::nil())
+            .await
+            .unwrap();
+        let other = transformer
+            .transform(&url, &core, Uuid::max())
+            .await
+            .unwrap();
+        assert_eq!(first, again);
+        assert_ne!(first["entry"][0]["fullUrl"], other["entry"][0]["fullUrl"]);
+    }
+
+    #[tokio::test]
+    async fn an_unknown_map_and_a_wrong_input_are_told_apart() {
+        let transformer = EmbeddedTransformer::builtin().unwrap();
+        let input = json!({});
+        let unknown = transformer.transform("http://example.org/map", &input, Uuid::nil());
+        assert!(matches!(
+            unknown.await,
+            Err(TransformerError::UnknownMap(_))
+        ));
+        let url = format!("{BASE}QRespToVSCoreDataSet");
+        let mut response = example("vaccination");
+        response["item"][11]["answer"][0] = json!({"valueString": "SECRET"});
+        let wrong = transformer.transform(&url, &response, Uuid::nil()).await;
+        let error = wrong.unwrap_err().to_string();
+        assert!(error.contains("rule dose"), "{error}");
+        assert!(!error.contains("SECRET"), "{error}");
+    }
+
+    #[tokio::test]
+    async fn a_country_adds_its_own_questionnaire_and_replaces_a_map() {
+        let folder = tempfile::tempdir().unwrap();
+        let own = r#"/// url = 'http://example.org/own'
+            uses "http://hl7.org/fhir/StructureDefinition/QuestionnaireResponse" alias QR as source
+            uses "http://smart.who.int/ddcc/StructureDefinition/DDCCCoreDataSetVS" alias Core as target
+            group Own(source response : QR, target core : Core) {
+              response.item as item where linkId = 'nombre' -> core.name = (%item.answer.value) "name";
+            }"#;
+        fs::write(folder.path().join("own.map"), own).unwrap();
+        let replaced = own.replace(
+            "http://example.org/own",
+            &format!("{BASE}QRespToTRCoreDataSet"),
+        );
+        fs::write(folder.path().join("replaced.map"), replaced).unwrap();
+        fs::write(
+            folder.path().join("own.json"),
+            r#"{"resourceType": "Questionnaire"}"#,
+        )
+        .unwrap();
+        fs::write(folder.path().join("notes.txt"), "not read").unwrap();
+        let transformer = EmbeddedTransformer::with_folder(folder.path()).unwrap();
+        let response = json!({"resourceType": "QuestionnaireResponse",
+            "item": [{"linkId": "nombre", "answer": [{"valueString": "Lucía"}]}]});
+        for url in [
+            "http://example.org/own",
+            &format!("{BASE}QRespToTRCoreDataSet"),
+        ] {
+            let core = transformer
+                .transform(url, &response, Uuid::nil())
+                .await
+                .unwrap();
+            assert_eq!(core, json!({"name": "Lucía"}));
+        }
+    }
+
+    #[test]
+    fn a_broken_map_is_named_with_line_and_column() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(
+            folder.path().join("bad.map"),
+            "/// url = 'x'\ngroup A(source a) {\n a.b -> }",
+        )
+        .unwrap();
+        let error = EmbeddedTransformer::with_folder(folder.path())
+            .unwrap_err()
+            .to_string();
+        assert!(
+            error.contains("bad.map: line 3, column 9: expected"),
+            "{error}"
+        );
+        let missing = EmbeddedTransformer::with_folder(Path::new("/nowhere/at/all"));
+        assert!(matches!(missing, Err(LoadError::Unreadable { .. })));
+    }
+
+    #[tokio::test]
+    async fn the_four_responses_of_the_guide() {
+        let Ok(fixtures) = std::env::var("DDCC_FIXTURES") else {
+            println!("skipped: DDCC_FIXTURES is not set");
+            return;
+        };
+        for (language, name, brand, country) in [
+            ("english", "Aulus Agerius", "XM3DT5", "USA"),
+            ("french", "Aulus Agerius", "XM8NQ0", "FRA"),
+            ("arabic", "أولوس أجيريوس", "XM1G90", "SAU"),
+            ("chinese", "奥卢斯·阿杰里乌斯", "XM6SZ8", "CHN"),
+        ] {
+            let path = format!("{fixtures}/questionnaire-responses/vaccination-{language}.json");
+            let response = serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap();
+            let core = run("QRespToVSCoreDataSet", &response).await;
+            assert_eq!(core["name"], name);
+            assert_eq!(core["vaccination"]["brand"]["code"], brand);
+            assert_eq!(core["vaccination"]["country"]["code"], country);
+            serde_json::from_value::<CoreDataSet>(core.clone()).unwrap();
+            let bundle = run("CoreDataSetVSToAddBundle", &core).await;
+            assert_eq!(
+                resources(&bundle, "Patient")[0]["name"],
+                json!([{"text": name}])
+            );
+            assert_eq!(resources(&bundle, "ImmunizationRecommendation").len(), 1);
+        }
+    }
+}
