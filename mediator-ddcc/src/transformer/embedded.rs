@@ -177,9 +177,14 @@ impl Transformer for EmbeddedTransformer {
         let result = self.maps.transform(map_url, input, seed);
         result.map_err(|error| match error {
             TransformError::UnknownMap(url) => TransformerError::UnknownMap(url),
-            TransformError::Failed { .. } => TransformerError::Failed {
-                map_url: map_url.to_owned(),
-                reason: error.to_string(),
+            TransformError::Failed {
+                map,
+                group,
+                rule,
+                reason,
+            } => TransformerError::Failed {
+                map_url: map,
+                reason: format!("group {group}, rule {rule}: {reason}"),
             },
         })
     }
