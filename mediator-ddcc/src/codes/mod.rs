@@ -18,6 +18,7 @@ use chrono::{DateTime, Utc};
 
 use crate::core_data_set::CoreDataSet;
 use crate::signing::{Algorithm, SignerIdentity};
+use crate::terminology;
 use qr_code::{QrCode, QrCodeError};
 
 /// A form that a certificate's code takes.
@@ -97,6 +98,19 @@ pub struct CodeContext<'a> {
     pub document_id: uuid::Uuid,
     /// What is certified.
     pub core_data_set: &'a CoreDataSet,
+}
+
+impl<'a> CodeContext<'a> {
+    /// The issuer's country by its two letters.
+    fn issuer_country(&self) -> Result<&'a str, String> {
+        let country = self.issuer.country.as_str();
+        terminology::is_alpha2(country)
+            .then_some(country)
+            .ok_or_else(|| {
+                "the issuer's country (configuration) is not an ISO 3166-1 alpha-2 code such as CH"
+                    .into()
+            })
+    }
 }
 
 /// Why a certificate does not carry this form of code.

@@ -170,6 +170,18 @@ pub fn country_by_alpha2(alpha2: &str) -> Option<&'static Country> {
     country(ALPHA3.get(alpha2)?)
 }
 
+/// Whether a text is an alpha-2 code of ISO 3166-1: a country's, or one that the standard leaves to
+/// its users (`XX` and others), as for trying out.
+pub(crate) fn is_alpha2(text: &str) -> bool {
+    let is_user_assigned = match text.as_bytes() {
+        b"AA" | b"ZZ" => true,
+        [b'Q', last] => (b'M'..=b'Z').contains(last),
+        [b'X', last] => last.is_ascii_uppercase(),
+        _ => false,
+    };
+    is_user_assigned || country_by_alpha2(text).is_some()
+}
+
 /// The code when the coding is of ICD-11 MMS, under either of its names.
 pub(crate) fn icd11_code(coding: &Coding) -> Option<&str> {
     match coding.system.as_deref() {
@@ -253,6 +265,12 @@ mod tests {
             ("CH", "Switzerland")
         );
         assert_eq!(country_by_alpha2("CH"), Some(switzerland));
+        assert!(["CH", "XX", "QM", "ZZ", "AA"].into_iter().all(is_alpha2));
+        assert!(
+            !["QL", "AB", "ch", "CHE", "", "X", "X1"]
+                .into_iter()
+                .any(is_alpha2)
+        );
         assert_eq!(country("che"), None);
         assert_eq!(COUNTRY.len(), ALPHA3.len());
         assert!(COUNTRY.len() >= 249);

@@ -13,7 +13,6 @@ use crate::codes::validity::Validity;
 use crate::codes::{CodeContext, Unsigned};
 use crate::core_data_set::Event;
 use crate::signing::Algorithm;
-use crate::terminology;
 
 /// CWT claims (RFC 8392).
 const ISS: i64 = 1;
@@ -40,15 +39,13 @@ pub(in crate::codes) fn prepare(
     mut claim: SubClaim,
 ) -> Result<(Vec<u8>, Unsigned), String> {
     permitted_by_key_usage(context)?;
-    let country = terminology::country_by_alpha2(&context.issuer.country).ok_or(
-        "the issuer's country (configuration) is not an ISO 3166-1 alpha-2 code such as CH",
-    )?;
+    let country = context.issuer_country()?;
     let validity = Validity::of(context)?;
     normalize(&mut claim.value);
 
     let number = |number: i64| Value::from(number);
     let mut claims = vec![
-        (number(ISS), Value::from(country.alpha2)),
+        (number(ISS), Value::from(country)),
         (number(EXP), number(validity.expires.timestamp())),
         (number(IAT), number(validity.issued_at.timestamp())),
     ];

@@ -142,7 +142,7 @@ fn vaccination_entry<'a>(
             .ok_or("vaccination.date does not name a day, which the EU certificate must (dt)")?,
         co: country(&vaccination.country, "vaccination.country")?,
         is: issuer(context),
-        ci: uvci(issuer_country(context)?, context.document_id),
+        ci: uvci(context.issuer_country()?, context.document_id),
     })
 }
 
@@ -202,7 +202,7 @@ fn test_entry<'a>(context: &CodeContext<'a>, test: &'a Test) -> Result<TestEntry
         tc: centre.map(|centre| cut(centre, MAXIMUM_TEXT)),
         co: country(&test.country, "test.country")?,
         is: issuer(context),
-        ci: uvci(issuer_country(context)?, context.document_id),
+        ci: uvci(context.issuer_country()?, context.document_id),
     })
 }
 
@@ -251,15 +251,6 @@ fn label(coding: &Coding) -> Option<&str> {
 
 fn issuer<'a>(context: &CodeContext<'a>) -> &'a str {
     cut(&context.issuer.name, MAXIMUM_TEXT)
-}
-
-fn issuer_country(context: &CodeContext<'_>) -> Result<&'static str, String> {
-    terminology::country_by_alpha2(&context.issuer.country)
-        .map(|country| country.alpha2)
-        .ok_or_else(|| {
-            "the issuer's country (configuration) is not an ISO 3166-1 alpha-2 code such as CH"
-                .into()
-        })
 }
 
 fn country(coding: &Coding, element: &str) -> Result<&'static str, String> {
