@@ -198,7 +198,7 @@ impl Issuer {
             }),
             default_validity_days: value(section.integer("default_validity_days", 1..=36_500))
                 .unwrap_or(365),
-            issue_expired: value(section.boolean("issue_expired")).unwrap_or(false),
+            issue_expired: value(section.boolean("issue_expired")).unwrap_or(true),
         }
     }
 }
