@@ -1,6 +1,9 @@
 //! Issues and verifies signed health certificates: command line and server.
 
 mod configuration;
+mod issue;
+mod logging;
+mod service;
 
 use std::process::ExitCode;
 
@@ -16,12 +19,15 @@ struct CommandLine {
 
 #[derive(Debug, clap::Subcommand)]
 enum Command {
+    /// Issue certificates for the health events in files
+    Issue(issue::Arguments),
     /// Check and show the configuration
     Config(configuration::command::Arguments),
 }
 
 fn main() -> ExitCode {
     match CommandLine::parse().command {
+        Command::Issue(arguments) => issue::run(arguments),
         Command::Config(arguments) => configuration::command::run(&arguments),
     }
 }

@@ -1,0 +1,165 @@
+//! The wiring: a [`GenerationService`] on the parts that the configuration names.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use chrono::Utc;
+use mediator_ddcc::card::{CardError, CardRenderer, CardSize};
+use mediator_ddcc::database::{Database, DatabaseError};
+use mediator_ddcc::generation_service::{GenerationService, Ports, ServiceSettings};
+use mediator_ddcc::ledger::sqlite::SqliteLedger;
+use mediator_ddcc::questionnaire::{QuestionnaireError, Questionnaires};
+use mediator_ddcc::repository::sqlite::SqliteRepository;
+use mediator_ddcc::signing::development_pki::{DevelopmentPki, DevelopmentPkiError};
+use mediator_ddcc::signing::key_file::{KeyFileError, KeyFileSigner};
+use mediator_ddcc::signing::{Signer, SigningCertificate};
+use mediator_ddcc::strict_json;
+use mediator_ddcc::transformer::{EmbeddedTransformer, LoadError};
+
+use crate::configuration::{self, Configuration};
+
+/// Folder of the development keys, in the data directory.
+pub(crate) const DEVELOPMENT_PKI: &str = "development-pki";
+const DATABASE: &str = "ddcc.sqlite";
+
+/// A service that is ready to issue.
+pub(crate) struct RunningService {
+    /// The service.
+    pub(crate) service: GenerationService,
+    /// Certificates that this service signs with or signed with, the current one first.
+    pub(crate) signing_certificates: Vec<SigningCertificate>,
+}
+
+/// Why the service does not start.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum StartError {
+    /// The database cannot be used.
+    #[error(transparent)]
+    Database(#[from] DatabaseError),
+    /// The development keys cannot be used.
+    #[error(transparent)]
+    DevelopmentPki(#[from] DevelopmentPkiError),
+    /// The configured key cannot be used.
+    #[error("signing: {0}")]
+    KeyFile(#[from] KeyFileError),
+    /// A map cannot be used.
+    #[error("maps: {0}")]
+    Maps(#[from] LoadError),
+    /// A questionnaire cannot be used.
+    #[error("questionnaires: {0}")]
+    Questionnaires(#[from] QuestionnaireError),
+    /// A file of the questionnaires' folder cannot be read.
+    #[error("questionnaires: {path}: {reason}")]
+    QuestionnaireFile {
+        /// Which.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// Cards cannot be made.
+    #[error("card: {0}")]
+    Card(#[from] CardError),
+}
+
+/// Opens everything that the configuration names. On first use this makes the data directory,
+/// and development keys when no others are configured.
+pub(crate) async fn start(configuration: &Configuration) -> Result<RunningService, StartError> {
+    let (signer, signing_certificates) = signer(configuration)?;
+    let transformer = match &configuration.maps.folder {
+        Some(folder) => EmbeddedTransformer::with_folder(folder)?,
+        None => EmbeddedTransformer::builtin()?,
+    };
+    let card = match configuration.card.enabled {
+        true => {
+            let renderer = match &configuration.card.folder {
+                Some(folder) => CardRenderer::with_folder(folder)?,
+                None => CardRenderer::builtin()?,
+            };
+            let size = match configuration.card.size {
+                configuration::CardSize::A4 => CardSize::A4,
+                configuration::CardSize::Wallet => CardSize::Wallet,
+            };
+            Some((Arc::new(renderer), size))
+        }
+        false => None,
+    };
+    let database = Database::open(&configuration.data_directory.join(DATABASE)).await?;
+    let ports = Ports {
+        transformer: Arc::new(transformer),
+        repository: Arc::new(SqliteRepository::new(database.clone())),
+        signer,
+        ledger: Arc::new(SqliteLedger::new(database)),
+    };
+    let settings = ServiceSettings {
+        issuer: configuration.issuer_settings(),
+        forms: configuration.codes.forms.clone(),
+        card,
+        questionnaires: questionnaires(configuration.questionnaires.folder.as_deref())?,
+        public_base_url: public_base_url(configuration),
+    };
+    Ok(RunningService {
+        service: GenerationService::new(ports, settings),
+        signing_certificates,
+    })
+}
+
+fn signer(
+    configuration: &Configuration,
+) -> Result<(Arc<dyn Signer>, Vec<SigningCertificate>), StartError> {
+    let signing = &configuration.signing;
+    if let (Some(key), Some(certificate)) = (&signing.key_file, &signing.certificate_file) {
+        let signer = KeyFileSigner::read(key, certificate)?;
+        let certificates = vec![signer.identity().certificate.clone()];
+        return Ok((Arc::new(signer), certificates));
+    }
+    let folder = configuration.data_directory.join(DEVELOPMENT_PKI);
+    let pki = DevelopmentPki::open_or_create(&folder, &configuration.issuer.country, Utc::now())?;
+    if pki.created {
+        tracing::warn!(
+            "made a development country signing authority and document signer in {}: they are for trying out, nobody else trusts them; configure signing.key_file and signing.certificate_file for real certificates",
+            folder.display()
+        );
+    }
+    Ok((Arc::new(pki.signer), pki.document_signers))
+}
+
+/// Where clients reach the service: as configured, else where it listens.
+fn public_base_url(configuration: &Configuration) -> String {
+    let server = &configuration.server;
+    server
+        .public_base_url
+        .clone()
+        .unwrap_or_else(|| format!("http://{}/ddcc", server.listen))
+}
+
+fn questionnaires(folder: Option<&Path>) -> Result<Questionnaires, StartError> {
+    let mut questionnaires = Questionnaires::builtin()?;
+    let Some(folder) = folder else {
+        return Ok(questionnaires);
+    };
+    let unreadable = |path: &Path, reason: String| StartError::QuestionnaireFile {
+        path: path.to_owned(),
+        reason,
+    };
+    let io = |error: io::Error| unreadable(folder, error.to_string());
+    let mut paths = std::fs::read_dir(folder)
+        .map_err(io)?
+        .map(|entry| entry.map(|entry| entry.path()))
+        .collect::<Result<Vec<_>, _>>()
+        .map_err(io)?;
+    // The same order everywhere: of two with the same url the last counts.
+    paths.sort();
+    for path in paths {
+        if path.extension().is_none_or(|extension| extension != "json") {
+            continue;
+        }
+        let bytes = std::fs::read(&path).map_err(|error| unreadable(&path, error.to_string()))?;
+        let resource =
+            strict_json::parse(&bytes).map_err(|error| unreadable(&path, error.to_string()))?;
+        questionnaires
+            .add(&resource)
+            .map_err(|error| unreadable(&path, error.to_string()))?;
+    }
+    Ok(questionnaires)
+}
