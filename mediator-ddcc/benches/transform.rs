@@ -26,8 +26,18 @@ fn maps(criterion: &mut Criterion) {
         result.now_or_never().unwrap().unwrap()
     };
     for (name, text, to_core, to_bundle) in [
-        ("vaccination", VACCINATION, "QRespToVSCoreDataSet", "CoreDataSetVSToAddBundle"),
-        ("test result", TEST_RESULT, "QRespToTRCoreDataSet", "CoreDataSetTRToAddBundle"),
+        (
+            "vaccination",
+            VACCINATION,
+            "QRespToVSCoreDataSet",
+            "CoreDataSetVSToAddBundle",
+        ),
+        (
+            "test result",
+            TEST_RESULT,
+            "QRespToTRCoreDataSet",
+            "CoreDataSetTRToAddBundle",
+        ),
     ] {
         let mut group = criterion.benchmark_group(format!("transform {name}"));
         let minified = serde_json::from_str::<Value>(text).unwrap().to_string();
