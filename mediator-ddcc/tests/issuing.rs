@@ -171,7 +171,7 @@ async fn a_vaccination_becomes_a_registered_document_with_every_code() {
         fixture.stored().await,
         [
             ("Bundle", 1),
-            ("DocumentReference", 4),
+            ("DocumentReference", 5),
             ("List", 2),
             ("Patient", 1),
             ("AuditEvent", 1)
