@@ -112,9 +112,12 @@ fn cards(criterion: &mut Criterion) {
                     valid_until: None,
                     codes,
                 };
-                group.bench_function(format!("{}, {} codes", size.as_str(), codes.len()), |bencher| {
-                    bencher.iter(|| renderer.render(size, black_box(&card)).unwrap());
-                });
+                group.bench_function(
+                    format!("{}, {} codes", size.as_str(), codes.len()),
+                    |bencher| {
+                        bencher.iter(|| renderer.render(size, black_box(&card)).unwrap());
+                    },
+                );
             }
         }
         group.finish();

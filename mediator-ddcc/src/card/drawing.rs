@@ -11,8 +11,8 @@ use krilla::Document;
 use krilla::color::rgb;
 use krilla::configure::{Archival, ConfigurationBuilder};
 use krilla::error::KrillaError;
-use krilla::image::Image;
 use krilla::geom::{PathBuilder, Point, Rect, Size, Transform};
+use krilla::image::Image;
 use krilla::metadata::{DateTime, Metadata};
 use krilla::page::PageSettings;
 use krilla::paint::{Fill, Stroke};
@@ -40,7 +40,10 @@ pub(super) fn draw(
 ) -> Result<(Vec<u8>, BTreeSet<&'static str>), String> {
     let xml = roxmltree::Document::parse(svg).map_err(|error| error.to_string())?;
     let shapes = shapes(svg, &xml)?;
-    let (width, height) = (shapes.size().width() * POINTS, shapes.size().height() * POINTS);
+    let (width, height) = (
+        shapes.size().width() * POINTS,
+        shapes.size().height() * POINTS,
+    );
     let page = PageSettings::from_wh(width, height).ok_or("the page has no size")?;
     let root = xml.root_element();
     let to_page = view_box(root, width, height)?;
@@ -151,7 +154,8 @@ impl<'a> Kind<'a> {
         }
         let href = node.attribute("href").or(node.attribute((XLINK, "href")))?;
         let code = href.strip_prefix("card:")?;
-        node.has_tag_name((SVG, "image")).then_some(Self::Code(code))
+        node.has_tag_name((SVG, "image"))
+            .then_some(Self::Code(code))
     }
 }
 
@@ -217,7 +221,11 @@ impl Element<'_, '_> {
     fn number(&self, name: &str) -> Result<Option<f32>, String> {
         self.0
             .attribute(name)
-            .map(|text| text.trim().parse().map_err(|_| self.wrong(name, "a number")))
+            .map(|text| {
+                text.trim()
+                    .parse()
+                    .map_err(|_| self.wrong(name, "a number"))
+            })
             .transpose()
     }
 
@@ -231,10 +239,7 @@ impl Element<'_, '_> {
     }
 
     fn wrong(&self, attribute: &str, expected: &str) -> String {
-        let position = self
-            .0
-            .document()
-            .text_pos_at(self.0.range().start);
+        let position = self.0.document().text_pos_at(self.0.range().start);
         format!(
             "{attribute} of the {} in line {} is not {expected}",
             self.0.tag_name().name(),
@@ -307,7 +312,10 @@ impl Element<'_, '_> {
         let (left, share) = match anchor {
             "middle" => (x - room / 2.0, 0.5),
             "end" => (x - room, 1.0),
-            _ => (x, f32::from(u8::from(laid_out.right_to_left && width.is_some()))),
+            _ => (
+                x,
+                f32::from(u8::from(laid_out.right_to_left && width.is_some())),
+            ),
         };
 
         let color = self.fill()?;

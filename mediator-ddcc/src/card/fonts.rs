@@ -124,10 +124,11 @@ impl Fonts {
 
     fn new(faces: Vec<Face>) -> Self {
         let order = |bold_first: bool| {
-            let (mut first, then): (Vec<usize>, Vec<usize>) =
-                (0..faces.len()).partition(|index| {
-                    faces.get(*index).is_some_and(|face| face.bold == bold_first)
-                });
+            let (mut first, then): (Vec<usize>, Vec<usize>) = (0..faces.len()).partition(|index| {
+                faces
+                    .get(*index)
+                    .is_some_and(|face| face.bold == bold_first)
+            });
             first.extend(then);
             first
         };

@@ -125,7 +125,9 @@ pub struct CardRenderer {
 
 impl std::fmt::Debug for CardRenderer {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.debug_struct("CardRenderer").finish_non_exhaustive()
+        formatter
+            .debug_struct("CardRenderer")
+            .finish_non_exhaustive()
     }
 }
 
@@ -216,3 +218,6 @@ fn template_error(template: &'static str, error: &minijinja::Error) -> CardError
         reason: format!("{}{line}", error.kind()),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -115,7 +115,10 @@ mod tests {
             for (x, y, pixel) in image.enumerate_pixels() {
                 let dark = code.is_dark(x as usize / 8, y as usize / 8);
                 let [value] = pixel.0;
-                assert!(if dark { value <= 1 } else { value == 255 }, "{x} {y} {value}");
+                assert!(
+                    if dark { value <= 1 } else { value == 255 },
+                    "{x} {y} {value}"
+                );
             }
         }
     }

@@ -153,9 +153,7 @@ impl<'r> Shaper<'r> {
                 item.range.end = end;
                 continue;
             }
-            let face = self
-                .face_of(character, paragraph.bold)
-                .unwrap_or_default();
+            let face = self.face_of(character, paragraph.bold).unwrap_or_default();
             match items.last_mut() {
                 Some(item)
                     if item.face == face
