@@ -218,3 +218,6 @@ fn template_error(template: &'static str, error: &minijinja::Error) -> CardError
         reason: format!("{}{line}", error.kind()),
     }
 }
+
+#[cfg(test)]
+mod tests;

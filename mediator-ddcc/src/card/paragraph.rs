@@ -278,3 +278,169 @@ fn is_opening(character: char) -> bool {
         '（' | '「' | '『' | '【' | '《' | '〈' | '(' | '[' | '“' | '‘' | '«'
     )
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+
+    use std::sync::LazyLock;
+
+    use proptest::prelude::*;
+    use rstest::rstest;
+
+    use super::super::fonts::Fonts;
+    use super::*;
+
+    static FONTS: LazyLock<Fonts> = LazyLock::new(Fonts::built_in);
+
+    const NAME: Room = Room {
+        width: Some(28.0),
+        lines: 2,
+        leading: 1.25,
+    };
+
+    fn set(text: &str, room: Room) -> Lines {
+        lay_out(&Shaper::new(&FONTS), text, true, room)
+    }
+
+    fn texts(lines: &Lines) -> Vec<String> {
+        let text_of = |line: &Vec<Run>| {
+            let mut runs: Vec<&Run> = line.iter().collect();
+            runs.sort_by_key(|run| run.start);
+            runs.iter().map(|run| run.text.as_str()).collect()
+        };
+        lines.lines.iter().map(text_of).collect()
+    }
+
+    fn assert_fits(lines: &Lines, room: Room) {
+        for line in &lines.lines {
+            let width: f32 = line.iter().map(|run| run.width).sum();
+            assert!(width * lines.scale <= room.width.unwrap() + 0.001);
+        }
+        let height = |count: f32, scale: f32| ((count - 1.0) * room.leading + CAPITAL) * scale;
+        let needed = height(lines.lines.len() as f32, lines.scale);
+        assert!(needed <= height(f32::from(room.lines), 1.0) + 0.01);
+    }
+
+    #[test]
+    fn what_fits_is_one_line_of_full_size() {
+        let lines = set("Thérèse Lefèbvre", NAME);
+        assert_eq!(texts(&lines), ["Thérèse Lefèbvre"]);
+        assert!((lines.scale - 1.0).abs() < f32::EPSILON);
+        assert!(!lines.right_to_left);
+    }
+
+    #[test]
+    fn lines_are_broken_between_words_before_the_text_gets_smaller() {
+        let lines = set(
+            "Maximiliana Konstantinopolitanska Wolfeschlegelsteinhausen",
+            NAME,
+        );
+        assert_eq!(
+            texts(&lines),
+            [
+                "Maximiliana Konstantinopolitanska",
+                "Wolfeschlegelsteinhausen"
+            ]
+        );
+        assert!((lines.scale - 1.0).abs() < f32::EPSILON);
+    }
+
+    #[rstest]
+    #[case::latin("Wolfeschlegelsteinhausen Bergerdorff ".repeat(9).chars().take(300).collect())]
+    #[case::chinese("奥卢斯·阿杰里乌斯".chars().cycle().take(100).collect())]
+    #[case::arabic("أولوس أجيريوس ".chars().cycle().take(300).collect())]
+    #[case::one_word("m".repeat(120))]
+    fn long_names_are_shown_whole(#[case] name: String) {
+        let lines = set(&name, NAME);
+        assert_fits(&lines, NAME);
+        let letters = |text: &str| text.chars().filter(|c| *c != ' ').collect::<String>();
+        assert_eq!(letters(&texts(&lines).concat()), letters(&name));
+    }
+
+    #[test]
+    fn what_fits_at_no_size_ends_with_an_ellipsis() {
+        let room = Room { lines: 1, ..NAME };
+        let lines = set(&"Centre hospitalier ".repeat(50), room);
+        assert_fits(&lines, room);
+        let text = texts(&lines).concat();
+        assert!(text.starts_with("Centre hospitalier") && text.ends_with('…'));
+        assert!(text.len() > 60, "{text}");
+    }
+
+    #[test]
+    fn arabic_runs_from_right_to_left_and_joins() {
+        let lines = set("محمد", NAME);
+        assert!(lines.right_to_left);
+        let run = lines.lines[0].first().unwrap();
+        let starts: Vec<usize> = run
+            .glyphs
+            .iter()
+            .map(|glyph| glyph.text_range.start)
+            .collect();
+        assert!(
+            starts.is_sorted_by(|left, right| left > right),
+            "{starts:?}"
+        );
+        // The two letters م have different forms: initial and medial.
+        let forms: Vec<_> = run.glyphs.iter().map(|glyph| glyph.glyph_id).collect();
+        let joined: std::collections::HashSet<_> = forms.iter().collect();
+        assert_eq!(joined.len(), 4, "{forms:?}");
+    }
+
+    #[test]
+    fn a_number_in_an_arabic_line_keeps_its_order() {
+        let lines = set("مركز 12 شمال", NAME);
+        let numbers: Vec<&str> = lines.lines[0]
+            .iter()
+            .map(|run| run.text.trim())
+            .filter(|text| text.starts_with('1'))
+            .collect();
+        assert_eq!(numbers, ["12"]);
+        // From left to right: the last word, the number, the first word.
+        let starts: Vec<usize> = lines.lines[0].iter().map(|run| run.start).collect();
+        assert!(
+            starts.is_sorted_by(|left, right| left > right),
+            "{starts:?}"
+        );
+    }
+
+    #[test]
+    fn ideographs_are_not_separated_from_their_punctuation() {
+        let room = Room {
+            width: Some(4.0),
+            lines: 9,
+            leading: 1.2,
+        };
+        let lines = set("接种地点，接种（地点）", room);
+        assert_eq!(texts(&lines), ["接种地", "点，接种", "（地点）"]);
+    }
+
+    #[test]
+    fn characters_without_a_glyph_are_substituted_and_reported_by_script() {
+        let shaper = Shaper::new(&FONTS);
+        let lines = lay_out(&shaper, "Ana 𞤀", false, NAME);
+        assert_eq!(texts(&lines), ["Ana \u{fffd}"]);
+        assert!(shaper.scripts_without_glyph().contains("Adlam"));
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+        #[test]
+        fn nothing_leaves_its_room(text in "[a-zA-Z \u{e9}\u{627}-\u{64a}\u{4e00}-\u{4e80}،,0-9-]{0,400}") {
+            let lines = set(&text, NAME);
+            assert_fits(&lines, NAME);
+            for run in lines.lines.iter().flatten() {
+                for glyph in &run.glyphs {
+                    prop_assert_ne!(glyph.glyph_id.to_u32(), 0);
+                    prop_assert!(run.text.get(glyph.text_range.clone()).is_some());
+                }
+            }
+        }
+
+        #[test]
+        fn any_text_can_be_set(text in ".{0,80}") {
+            assert_fits(&set(&text, NAME), NAME);
+        }
+    }
+}

@@ -211,3 +211,46 @@ fn shown(text: &str) -> String {
     }
     shown
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dates_are_shown_as_iso_8601_has_them() {
+        assert_eq!(date_time("2021"), "2021");
+        assert_eq!(date_time("2021-04-05"), "2021-04-05");
+        assert_eq!(date_time("2021-04-05T10:30:15Z"), "2021-04-05 10:30 UTC");
+        assert_eq!(
+            date_time("2021-04-05T10:30:15.5-03:30"),
+            "2021-04-05 10:30 -03:30"
+        );
+    }
+
+    #[test]
+    fn codes_are_shown_as_their_code_system_names_them() {
+        let coding_of = |system: &str, code: &str, display: Option<&str>| Coding {
+            system: Some(system.to_owned()),
+            code: Some(code.to_owned()),
+            display: display.map(str::to_owned),
+        };
+        let brand = coding_of(terminology::ICD11, "XM8NQ0", Some("something else"));
+        assert_eq!(coding(&brand), "Comirnaty®");
+        let own = coding_of("http://example.org", "1", Some("Kit"));
+        assert_eq!(coding(&own), "Kit");
+        let blank = coding_of("http://example.org", "1", Some(" "));
+        assert_eq!(coding(&blank), "1");
+        let chile = coding_of(terminology::COUNTRIES, "CHL", None);
+        assert_eq!(country(&chile), "Chile (CHL)");
+        let unknown = coding_of(terminology::COUNTRIES, "XXX", None);
+        assert_eq!(country(&unknown), "XXX");
+    }
+
+    #[test]
+    fn no_text_is_endless_or_has_characters_that_cannot_be_printed() {
+        assert_eq!(shown("a\tb\u{0}c"), "a b\u{fffd}c");
+        assert_eq!(shown(&"é".repeat(1000)), "é".repeat(1000));
+        assert_eq!(shown(&"é".repeat(1001)).chars().count(), 1001);
+        assert!(shown(&"é".repeat(1_000_000)).ends_with('…'));
+    }
+}
