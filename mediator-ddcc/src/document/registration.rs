@@ -219,7 +219,6 @@ fn submission_set(
         "code": {"coding": [{"system": folder::LIST_TYPES, "code": "submissionset"}]},
         "subject": {"reference": parts.patient},
         "date": document.bundle().get("timestamp"),
-        "source": parts.issuer(),
         "entry": [
             {"item": {"reference": format!("DocumentReference/{}", document_reference_id(document.id()))}},
             {"item": {"reference": format!("List/{}", text(folder, "/id"))}},
