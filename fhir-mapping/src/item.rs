@@ -16,7 +16,15 @@ pub(crate) enum Item<'a> {
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Member {
     pub(crate) name: String,
-    pub(crate) known: Option<(TypeId, ElementIndex)>,
+    pub(crate) known: Option<Known>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Known {
+    pub(crate) parent: TypeId,
+    pub(crate) element: ElementIndex,
+    /// The element's type, when its JSON name and its type are always the same.
+    pub(crate) plain: Option<TypeId>,
 }
 
 impl<'a> Item<'a> {
@@ -91,7 +99,20 @@ pub(crate) fn each_child<'v>(
         return;
     };
     let resolved = match member.known {
-        Some((known, element)) if known == parent_type => Some(element),
+        Some(known) if known.parent == parent_type => {
+            if let Some(id) = known.plain {
+                match get(object, &member.name) {
+                    None | Some(Value::Null) => {}
+                    Some(Value::Array(values)) => {
+                        let values = values.iter().filter(|value| !value.is_null());
+                        values.for_each(|value| found(value, id));
+                    }
+                    Some(value) => found(value, id),
+                }
+                return;
+            }
+            Some(known.element)
+        }
         _ => definitions.element(parent_type, &member.name),
     };
     let element = resolved.and_then(|resolved| {

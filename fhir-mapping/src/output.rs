@@ -78,7 +78,7 @@ impl<'a> Output<'a> {
     ) -> Result<(ElementIndex, &'a Element), Failure> {
         let type_id = self.nodes[node.0].type_id;
         let found = match member.known {
-            Some((known, element)) if known == type_id => Some(element),
+            Some(known) if known.parent == type_id => Some(known.element),
             _ => self.definitions.element(type_id, &member.name),
         };
         found

@@ -3,8 +3,8 @@
 use serde_json::Value;
 
 use super::syntax::{Expression, ExpressionKind, Operator, TypeOperator};
-use crate::definitions::TypeId;
-use crate::item::Member;
+use crate::definitions::{Kind, TypeId};
+use crate::item::{Known, Member};
 use crate::program::scope::{Refusal, Scope};
 
 #[derive(Debug, Clone, PartialEq)]
@@ -285,13 +285,16 @@ pub(crate) fn resolve(
     let element = definitions
         .get(id)
         .and_then(|definition| definition.elements.get(found.index));
-    let child = match element.map(|element| element.types.as_slice()) {
-        Some([only]) if definitions.kind(*only) != Some(crate::definitions::Kind::Resource) => {
-            Some(*only)
-        }
-        _ => found.choice,
+    let only = match element.map(|element| element.types.as_slice()) {
+        Some([only]) if definitions.kind(*only) != Some(Kind::Resource) => Some(*only),
+        _ => None,
     };
-    Ok((member(Some((id, found))), child))
+    let known = Known {
+        parent: id,
+        element: found,
+        plain: only.filter(|_| element.is_some_and(|element| !element.choice)),
+    };
+    Ok((member(Some(known)), only.or(found.choice)))
 }
 
 fn typed(
