@@ -1,0 +1,46 @@
+# Daily commands; `just` lists them. Each is a plain command that can be typed as well.
+
+_:
+    @just --list --unsorted
+
+# Format, lints and dependencies' licences
+check:
+    cargo fmt --all --check
+    cargo clippy --workspace --all-targets --locked -- --deny warnings
+    cargo deny --locked check
+
+# All tests
+test *ARGS:
+    cargo test --workspace --locked {{ARGS}}
+
+# Issue certificates for a request (default: the example)
+issue *INPUT="examples/requests/vaccination.json":
+    cargo run --release --locked -p mediator-runner -- issue {{INPUT}}
+
+# Verify a code, image, card or document
+verify +INPUT:
+    cargo run --release --locked -p mediator-runner -- verify {{INPUT}}
+
+# Serve over HTTP
+serve *ARGS:
+    cargo run --release --locked -p mediator-runner -- serve {{ARGS}}
+
+# Criterion benchmarks, all or those whose name contains FILTER
+bench FILTER="":
+    cargo bench --workspace --locked --benches -- {{FILTER}}
+
+# Fuzz one decoder for a minute (needs nightly Rust and cargo-fuzz)
+fuzz TARGET SECONDS="60":
+    cargo +nightly fuzz run {{TARGET}} -- -max_total_time={{SECONDS}}
+
+# Let verifiers that others wrote check what was issued (tests/independent/README.md)
+independent FOLDER="certificates":
+    pytest tests/independent --issued={{FOLDER}}
+
+# API documentation
+doc:
+    cargo doc --workspace --no-deps --locked --open
+
+# Everything that CI checks
+ci:
+    .ci/run
