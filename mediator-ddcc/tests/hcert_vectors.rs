@@ -52,7 +52,7 @@ fn vectors() -> Option<Vec<PathBuf>> {
         }
     }
     files.sort();
-    assert_eq!(files.len(), 45);
+    assert_eq!(files.len(), 52);
     Some(files)
 }
 

@@ -7,6 +7,7 @@
 
 pub mod hcert;
 mod inflate;
+mod json;
 mod key_usage;
 mod layer;
 pub mod qr_code;
