@@ -6,8 +6,6 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use mediator_ddcc::codes::Layer;
 use mediator_ddcc::verification::{Step, StepResult, TrustedKeys, Verification, verify};
 use serde_json::Value;

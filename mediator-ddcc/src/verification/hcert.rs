@@ -54,7 +54,7 @@ pub(super) fn decode<'a>(
         algorithm: hcert.algorithm,
         to_be_signed: hcert.to_be_signed,
         signature: hcert.signature,
-        key_usage,
+        key_usages: key_usage.into_iter().collect(),
         schema,
         times,
         payload: claims.certificate,
@@ -97,11 +97,7 @@ fn eu_certificate(
             day("/v/0/dt"),
         ),
         KeyUsage::Test => {
-            let result = match text("/t/0/tr") {
-                Some("260415000") => "not detected",
-                Some("260373001") => "detected",
-                _ => "unknown result",
-            };
+            let result = super::result(text("/t/0/tr"));
             format!("test, {result}, sample of {}", day("/t/0/sc"))
         }
         KeyUsage::Recovery => format!(

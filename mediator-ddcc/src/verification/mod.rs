@@ -6,8 +6,11 @@
 
 mod eu_schema;
 mod hcert;
+mod issued;
+mod smart_health_card;
 mod steps;
 mod trusted_keys;
+mod vds_nc;
 
 use std::sync::Arc;
 
@@ -15,6 +18,7 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 use serde_json::Value;
 
+pub use issued::{CheckError, check_issued};
 pub use steps::{Step, StepResult, Steps};
 pub use trusted_keys::{TrustListError, TrustedKeys};
 
@@ -27,6 +31,12 @@ pub enum Format {
     /// HCERT: WHO DDCC and EU Digital COVID Certificate.
     #[serde(rename = "hcert")]
     Hcert,
+    /// SMART Health Card.
+    #[serde(rename = "shc")]
+    SmartHealthCard,
+    /// ICAO Visible Digital Seal.
+    #[serde(rename = "vds-nc")]
+    VdsNc,
     /// Nothing that is known here, or no text at all.
     #[serde(rename = "unknown")]
     Unknown,
@@ -38,6 +48,10 @@ impl Format {
     pub fn of(text: &str) -> Self {
         if text.starts_with(codes::hcert::PREFIX) {
             Self::Hcert
+        } else if text.starts_with(codes::smart_health_card::PREFIX) {
+            Self::SmartHealthCard
+        } else if text.starts_with('{') {
+            Self::VdsNc
         } else {
             Self::Unknown
         }
@@ -54,6 +68,14 @@ impl Format {
                 Layer::Cose,
                 Layer::Cwt,
             ],
+            Self::SmartHealthCard => &[
+                Layer::Prefix,
+                Layer::Numeric,
+                Layer::Jws,
+                Layer::Deflate,
+                Layer::Claims,
+            ],
+            Self::VdsNc => &[Layer::Json, Layer::Seal],
         }
     }
 }
@@ -70,7 +92,8 @@ pub struct Verification {
     /// What was checked.
     pub steps: Steps,
     /// What is certified, when it could be decoded, even if the signature does not verify: the
-    /// sub-claim of an HCERT (EU certificate or core data set).
+    /// sub-claim of an HCERT (EU certificate or core data set), the claims of a SMART Health Card,
+    /// `data` of a VDS-NC seal.
     pub payload: Option<Value>,
     /// Whose signature it is; `None` unless it verifies.
     #[serde(skip)]
@@ -128,8 +151,8 @@ struct Decoded<'a> {
     algorithm: Option<Algorithm>,
     to_be_signed: Vec<u8>,
     signature: Vec<u8>,
-    /// `None` when what is certified has no key usage of its own.
-    key_usage: Option<KeyUsage>,
+    /// What the key must be allowed to sign.
+    key_usages: Vec<KeyUsage>,
     times: Times,
     schema: Result<(), String>,
     payload: Value,
@@ -152,16 +175,7 @@ struct Times {
 #[must_use]
 pub fn verify(text: &str, keys: &TrustedKeys, at: DateTime<Utc>) -> Verification {
     let format = Format::of(text);
-    let decoded = match format {
-        Format::Hcert => hcert::decode(text, keys, at),
-        Format::Unknown => Err(codes::hcert::decode::decode(text)
-            .err()
-            .unwrap_or(DecodeError {
-                layer: Layer::Prefix,
-                reason: "the text is no health certificate",
-            })),
-    };
-    match decoded {
+    match decode(format, text, keys, at) {
         Ok(decoded) => decoded.check(format, at),
         Err(error) => {
             let mut steps = Steps::new(format.layers());
@@ -178,6 +192,32 @@ pub fn verify(text: &str, keys: &TrustedKeys, at: DateTime<Utc>) -> Verification
     }
 }
 
+fn decode<'a>(
+    format: Format,
+    text: &str,
+    keys: &'a TrustedKeys,
+    at: DateTime<Utc>,
+) -> Result<Decoded<'a>, DecodeError> {
+    match format {
+        Format::Hcert => hcert::decode(text, keys, at),
+        Format::SmartHealthCard => smart_health_card::decode(text, keys),
+        Format::VdsNc => vds_nc::decode(text, keys),
+        Format::Unknown => Err(DecodeError {
+            layer: Layer::Prefix,
+            reason: "the text begins neither with HC1: nor with shc:/ nor with {",
+        }),
+    }
+}
+
+/// What a SNOMED CT code of a test result means.
+fn result(code: Option<&str>) -> &'static str {
+    match code {
+        Some("260415000") => "not detected",
+        Some("260373001") => "detected",
+        _ => "unknown result",
+    }
+}
+
 impl<'a> Decoded<'a> {
     fn check(self, format: Format, at: DateTime<Utc>) -> Verification {
         let mut steps = Steps::new(format.layers());
@@ -185,8 +225,11 @@ impl<'a> Decoded<'a> {
         let signer = match self.signer() {
             Ok(signer) => {
                 steps.set(Step::Signature, StepResult::Ok);
-                let usage = self.key_usage.map_or(Ok(()), |usage| usage.check(signer));
-                steps.set(Step::KeyUsage, usage);
+                let permitted = self
+                    .key_usages
+                    .iter()
+                    .try_for_each(|usage| usage.check(signer));
+                steps.set(Step::KeyUsage, permitted);
                 Some(signer)
             }
             Err(reason) => {
