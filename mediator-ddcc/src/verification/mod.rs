@@ -6,6 +6,7 @@
 
 mod eu_schema;
 mod hcert;
+pub mod image;
 mod issued;
 mod smart_health_card;
 mod steps;
@@ -103,6 +104,19 @@ pub struct Verification {
     pub summary: Option<Summary>,
 }
 
+impl Verification {
+    fn undecoded(format: Format, steps: Steps) -> Self {
+        Self {
+            valid: false,
+            format,
+            steps,
+            payload: None,
+            signed_by: None,
+            summary: None,
+        }
+    }
+}
+
 // What is certified is about a person.
 impl std::fmt::Debug for Verification {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -180,16 +194,37 @@ pub fn verify(text: &str, keys: &TrustedKeys, at: DateTime<Utc>) -> Verification
         Err(error) => {
             let mut steps = Steps::new(format.layers());
             steps.set_failed_layer(error.layer, error.reason);
-            Verification {
-                valid: false,
-                format,
-                steps,
-                payload: None,
-                signed_by: None,
-                summary: None,
-            }
+            Verification::undecoded(format, steps)
         }
     }
+}
+
+/// Verifies every health certificate in a PNG or JPEG image or PDF document.
+///
+/// At least one answer is given. QR codes that are nothing known are passed over if there are
+/// others. See [`image::read_codes`] for what it costs.
+#[must_use]
+pub fn verify_image(bytes: &[u8], keys: &TrustedKeys, at: DateTime<Utc>) -> Vec<Verification> {
+    let texts = match image::read_codes(bytes) {
+        Ok(texts) => texts,
+        Err(error) => {
+            let mut steps = Steps::new(Format::Unknown.layers());
+            steps.set(Step::Image, StepResult::Failed(error.to_string()));
+            return vec![Verification::undecoded(Format::Unknown, steps)];
+        }
+    };
+    let mut verifications: Vec<Verification> =
+        texts.iter().map(|text| verify(text, keys, at)).collect();
+    if verifications
+        .iter()
+        .any(|one| one.format != Format::Unknown)
+    {
+        verifications.retain(|one| one.format != Format::Unknown);
+    }
+    for verification in &mut verifications {
+        verification.steps.set(Step::Image, StepResult::Ok);
+    }
+    verifications
 }
 
 fn decode<'a>(
