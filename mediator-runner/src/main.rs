@@ -1,6 +1,7 @@
 //! Issues and verifies signed health certificates: command line and server.
 
 mod configuration;
+mod verify;
 
 use std::process::ExitCode;
 
@@ -8,7 +9,7 @@ use clap::Parser;
 
 /// Issue and verify signed health certificates (WHO DDCC)
 #[derive(Debug, Parser)]
-#[command(version)]
+#[command(version, max_term_width = 100)]
 struct CommandLine {
     #[command(subcommand)]
     command: Command,
@@ -18,10 +19,13 @@ struct CommandLine {
 enum Command {
     /// Check and show the configuration
     Config(configuration::command::Arguments),
+    /// Verify health certificates: is this what a trusted key signed, and is it valid?
+    Verify(verify::VerifyArguments),
 }
 
 fn main() -> ExitCode {
     match CommandLine::parse().command {
         Command::Config(arguments) => configuration::command::run(&arguments),
+        Command::Verify(arguments) => verify::run(arguments),
     }
 }
