@@ -1,5 +1,7 @@
 //! Decompression in bounded memory.
 
+mod unused_bits;
+
 use flate2::{Decompress, FlushDecompress, Status};
 
 /// Bytes that a code may inflate to. The largest QR code holds 3 KiB of compressed bytes, and
@@ -7,7 +9,7 @@ use flate2::{Decompress, FlushDecompress, Status};
 const MAXIMUM: usize = 64 * 1024;
 
 /// Inflates one zlib stream (RFC 1950) or, without `zlib`, one raw deflate stream (RFC 1951).
-/// Nothing may follow it.
+/// Nothing may follow it, and bits that say nothing must be zero.
 pub(super) fn inflate(compressed: &[u8], zlib: bool) -> Result<Vec<u8>, &'static str> {
     let mut inflater = Decompress::new(zlib);
     let mut inflated = Vec::with_capacity((compressed.len() * 4).clamp(512, MAXIMUM));
@@ -31,10 +33,21 @@ pub(super) fn inflate(compressed: &[u8], zlib: bool) -> Result<Vec<u8>, &'static
     if inflated.len() > MAXIMUM {
         return Err("it inflates to more than 64 KiB, which no certificate has");
     }
-    if inflater.total_in() == compressed.len() as u64 {
+    if inflater.total_in() != compressed.len() as u64 {
+        return Err("there are bytes after the end of the compressed data");
+    }
+    // zlib has two bytes before the stream and four behind it.
+    let stream = if zlib {
+        compressed
+            .get(2..compressed.len().saturating_sub(4))
+            .unwrap_or_default()
+    } else {
+        compressed
+    };
+    if unused_bits::are_zero(stream) {
         Ok(inflated)
     } else {
-        Err("there are bytes after the end of the compressed data")
+        Err("there are bits in the compressed data that no encoder writes")
     }
 }
 

@@ -350,3 +350,6 @@ impl SignedBy {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -269,3 +269,247 @@ fn json(value: Value) -> Result<Json, &'static str> {
         _ => return Err("there is a byte string or a tag, which certificates do not have"),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+
+    use coset::{CoseSign1Builder, HeaderBuilder, TaggedCborSerializable as _};
+    use flate2::{Compression, write::ZlibEncoder};
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::codes::CodeForm;
+    use crate::codes::testing::{ES256, Issue, PS256, test_result, time as at, vaccination};
+
+    fn text(cbor: &[u8]) -> String {
+        let mut zlib = ZlibEncoder::new(Vec::new(), Compression::best());
+        zlib.write_all(cbor).unwrap();
+        format!("{PREFIX}{}", base45::encode(zlib.finish().unwrap()))
+    }
+
+    fn bytes(value: &Value) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        ciborium::into_writer(value, &mut bytes).unwrap();
+        bytes
+    }
+
+    fn map(entries: Vec<(i64, Value)>) -> Value {
+        let entries = entries.into_iter();
+        Value::Map(entries.map(|(key, value)| (key.into(), value)).collect())
+    }
+
+    fn claims_with(certificate: Value) -> Vec<(i64, Value)> {
+        vec![(CLAIM, map(vec![(EU_DCC, certificate)]))]
+    }
+
+    fn signed(payload: Vec<u8>) -> CoseSign1 {
+        let protected = HeaderBuilder::new()
+            .algorithm(iana::Algorithm::ES256)
+            .key_id(vec![1; 8])
+            .build();
+        CoseSign1Builder::new()
+            .protected(protected)
+            .payload(payload)
+            .signature(vec![7; 64])
+            .build()
+    }
+
+    fn with_claims(claims: &Value) -> String {
+        text(&signed(bytes(claims)).to_tagged_vec().unwrap())
+    }
+
+    fn layer(text: &str) -> Layer {
+        decode(text).unwrap_err().layer
+    }
+
+    #[test]
+    fn what_is_issued_is_decoded() {
+        for signer in [&*ES256, &*PS256] {
+            for (set, kind) in [(vaccination(), DDCC_VS), (test_result(), DDCC_TR)] {
+                let mut issue = Issue::new(set.clone());
+                issue.signer = signer;
+                let hcert = decode(&issue.text(CodeForm::Who)).unwrap();
+                let identity = &signer.identity;
+                assert_eq!(hcert.key_id, identity.certificate.kid());
+                assert_eq!(hcert.algorithm, Some(identity.algorithm));
+                assert!(identity.certificate.verify(
+                    identity.algorithm,
+                    &hcert.to_be_signed,
+                    &hcert.signature
+                ));
+                assert_eq!(hcert.claims.issuer.as_deref(), Some("CH"));
+                assert_eq!(hcert.claims.issued_at, Some(at("2021-04-06T10:00:00Z")));
+                assert_eq!(hcert.claims.not_before, None);
+                assert!(hcert.claims.expires.is_some());
+                assert_eq!(hcert.claims.kind, kind);
+                assert_eq!(hcert.claims.certificate["name"], set["name"]);
+                assert!(!format!("{hcert:?} {:?}", hcert.claims).contains("19"));
+            }
+        }
+    }
+
+    #[test]
+    fn base_45_has_one_encoding() {
+        for encoded in [
+            "", "A", "ABCD", // cut
+            "abc", "A\nB", "é  ", "(((", // outside the alphabet
+            ":::", "GGW", // above 65535
+            "::", "V5", // above 255
+        ] {
+            assert_eq!(layer(&format!("HC1:{encoded}")), Layer::Base45, "{encoded}");
+        }
+        // 65535 and 255 themselves
+        assert_eq!(layer("HC1:FGW"), Layer::Zlib);
+        assert_eq!(layer("HC1:U5"), Layer::Zlib);
+        assert_eq!(base45("FGWU5").unwrap(), [255, 255, 255]);
+    }
+
+    #[test]
+    fn other_prefixes_are_refused() {
+        for text in ["", "hc1:6BF", "HC2:6BF", "6BF", " HC1:6BF"] {
+            assert_eq!(layer(text), Layer::Prefix);
+        }
+    }
+
+    #[test]
+    fn a_bomb_ends_at_the_limit() {
+        // Some 4 KiB of zlib text for 4 MiB of zeros.
+        let bomb = text(&vec![0; 1 << 22]);
+        assert!(bomb.len() > 4096 && layer(&bomb) == Layer::Zlib);
+    }
+
+    #[test]
+    fn the_tags_may_be_there_or_not() {
+        let payload = bytes(&map(claims_with(Value::Map(vec![]))));
+        let bare = signed(payload).to_cbor_value().unwrap();
+        let tag = |tag, value: &Value| Value::Tag(tag, Box::new(value.clone()));
+        let tagged = tag(COSE_SIGN1, &bare);
+        for accepted in [&bare, &tagged, &tag(CWT, &tagged), &tag(CWT, &bare)] {
+            assert!(decode(&text(&bytes(accepted))).is_ok());
+        }
+        for refused in [
+            tag(COSE_SIGN1, &tagged),
+            tag(COSE_SIGN1, &tag(CWT, &bare)),
+            tag(98, &bare),
+            Value::Array(vec![]),
+        ] {
+            assert_eq!(layer(&text(&bytes(&refused))), Layer::Cose);
+        }
+    }
+
+    #[test]
+    fn the_structure_has_one_encoding() {
+        let payload = bytes(&map(claims_with(Value::Map(vec![]))));
+        let whole = signed(payload.clone()).to_tagged_vec().unwrap();
+        assert!(decode(&text(&whole)).is_ok());
+        let longer = [&whole[..], &[0]].concat();
+        assert_eq!(layer(&text(&longer)), Layer::Cose);
+        assert_eq!(layer(&text(&whole[..whole.len() - 1])), Layer::Cose);
+        // D2 84: tag 18, array of 4
+        assert_eq!(whole[..2], [0xD2, 0x84]);
+        for head in [&[0xD2, 0x98, 4][..], &[0xD8, 18, 0x84]] {
+            let other = [head, &whole[2..]].concat();
+            assert_eq!(layer(&text(&other)), Layer::Cose);
+        }
+        let indefinite = [&[0xD2, 0x9F], &whole[2..], &[0xFF]].concat();
+        assert_eq!(layer(&text(&indefinite)), Layer::Cose);
+        let mut detached = signed(payload);
+        detached.payload = None;
+        assert_eq!(
+            layer(&text(&detached.to_tagged_vec().unwrap())),
+            Layer::Cose
+        );
+    }
+
+    #[test]
+    fn the_protected_header_comes_first() {
+        let payload = bytes(&map(claims_with(Value::Map(vec![]))));
+        let mut signed = signed(payload);
+        let header = |id: u8, algorithm| {
+            HeaderBuilder::new()
+                .algorithm(algorithm)
+                .key_id(vec![id; 8])
+                .build()
+        };
+        signed.unprotected = header(2, iana::Algorithm::PS256);
+        let decoded = |signed: &CoseSign1| {
+            let hcert = decode(&text(&signed.clone().to_tagged_vec().unwrap())).unwrap();
+            (hcert.key_id, hcert.algorithm)
+        };
+        assert_eq!(decoded(&signed), (vec![1; 8], Some(Algorithm::Es256)));
+        signed.protected = coset::ProtectedHeader::default();
+        assert_eq!(decoded(&signed), (vec![2; 8], Some(Algorithm::Ps256)));
+        signed.unprotected = header(2, iana::Algorithm::EdDSA);
+        assert_eq!(decoded(&signed), (vec![2; 8], None));
+        signed.unprotected = Header::default();
+        assert_eq!(decoded(&signed), (vec![], None));
+        signed.unprotected.crit = vec![RegisteredLabelWithPrivate::Assigned(
+            iana::HeaderParameter::Iv,
+        )];
+        let text = text(&signed.to_tagged_vec().unwrap());
+        assert_eq!(layer(&text), Layer::Cose);
+    }
+
+    #[test]
+    fn claims_that_are_none_are_refused() {
+        let empty = || Value::Map(vec![]);
+        let mut twice = claims_with(empty());
+        twice.extend(claims_with(empty()));
+        let mut times = claims_with(empty());
+        times.push((EXP, Value::from(1.5)));
+        let decoded = decode(&with_claims(&map(times.clone()))).unwrap();
+        assert_eq!(decoded.claims.expires, Some(at("1970-01-01T00:00:01Z")));
+        times.push((IAT, Value::from("yesterday")));
+        let mut issuer = claims_with(empty());
+        issuer.push((ISS, Value::from(1)));
+        let key_twice = Value::Map(vec![
+            (Value::from("a"), Value::from(1)),
+            (Value::from("a"), Value::from(2)),
+        ]);
+        let deep = (0..20).fold(empty(), |inner, _| Value::Array(vec![inner]));
+        for claims in [
+            Value::from(1),
+            map(vec![]),
+            map(twice),
+            map(times),
+            map(issuer),
+            map(vec![(EXP, Value::from(f64::NAN))]),
+            map(vec![(EXP, Value::from(u64::MAX))]),
+            map(vec![(CLAIM, empty())]),
+            map(vec![(CLAIM, map(vec![(1, empty()), (3, empty())]))]),
+            map(claims_with(Value::Bytes(vec![1]))),
+            map(claims_with(Value::Map(vec![(Value::from(1), empty())]))),
+            map(claims_with(key_twice)),
+            map(claims_with(deep)),
+        ] {
+            assert_eq!(layer(&with_claims(&claims)), Layer::Cwt, "{claims:?}");
+        }
+    }
+
+    #[test]
+    fn nothing_follows_the_claims() {
+        let mut payload = bytes(&map(claims_with(Value::Map(vec![]))));
+        payload.push(0);
+        let text = text(&signed(payload).to_tagged_vec().unwrap());
+        assert_eq!(layer(&text), Layer::Cwt);
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_gets_an_answer(text in "[0-9A-Z $%*+./:-]{0,300}", other in "\\PC{0,50}") {
+            let text = format!("HC1:{text}");
+            prop_assert!(decode(&text).is_err());
+            prop_assert!(decode(&other).is_err());
+        }
+
+        #[test]
+        fn any_bytes_in_any_layer_get_an_answer(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
+            let compressed = format!("{PREFIX}{}", base45::encode(&bytes));
+            prop_assert!(decode(&compressed).is_err());
+            prop_assert!(decode(&text(&bytes)).is_err());
+            let signed = signed(bytes).to_tagged_vec().unwrap();
+            prop_assert!(decode(&text(&signed)).is_err());
+        }
+    }
+}
