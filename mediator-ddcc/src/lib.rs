@@ -23,3 +23,4 @@ pub mod strict_json;
 pub mod terminology;
 pub mod transactions;
 pub mod transformer;
+pub mod verification;

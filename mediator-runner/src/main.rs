@@ -4,6 +4,7 @@ mod configuration;
 mod issue;
 mod logging;
 mod service;
+mod verify;
 
 use std::process::ExitCode;
 
@@ -11,7 +12,7 @@ use clap::Parser;
 
 /// Issue and verify signed health certificates (WHO DDCC)
 #[derive(Debug, Parser)]
-#[command(version)]
+#[command(version, max_term_width = 100)]
 struct CommandLine {
     #[command(subcommand)]
     command: Command,
@@ -23,11 +24,14 @@ enum Command {
     Issue(issue::Arguments),
     /// Check and show the configuration
     Config(configuration::command::Arguments),
+    /// Verify health certificates: is this what a trusted key signed, and is it valid?
+    Verify(verify::VerifyArguments),
 }
 
 fn main() -> ExitCode {
     match CommandLine::parse().command {
         Command::Issue(arguments) => issue::run(arguments),
         Command::Config(arguments) => configuration::command::run(&arguments),
+        Command::Verify(arguments) => verify::run(arguments),
     }
 }

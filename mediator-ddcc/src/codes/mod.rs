@@ -6,6 +6,10 @@
 //! images.
 
 pub mod hcert;
+mod inflate;
+mod json;
+mod key_usage;
+mod layer;
 pub mod qr_code;
 pub mod smart_health_card;
 pub mod transliteration;
@@ -19,6 +23,8 @@ use chrono::{DateTime, Utc};
 use crate::core_data_set::CoreDataSet;
 use crate::signing::{Algorithm, SignerIdentity};
 use crate::terminology;
+pub use key_usage::KeyUsage;
+pub use layer::{DecodeError, Layer};
 use qr_code::{QrCode, QrCodeError};
 
 /// A form that a certificate's code takes.
@@ -172,6 +178,9 @@ pub fn valid_until(context: &CodeContext<'_>) -> Option<DateTime<Utc>> {
 /// [`CodeOmission`] when what is certified cannot be stated in this form, or the key cannot sign
 /// it; the reason names the element.
 pub fn prepare(form: CodeForm, context: &CodeContext<'_>) -> Result<PreparedCode, CodeOmission> {
+    KeyUsage::of(&context.core_data_set.event)
+        .check(&context.signer.certificate)
+        .map_err(|reason| CodeOmission::new(form, reason))?;
     let (to_be_signed, unsigned) = match form {
         CodeForm::Who => hcert::ddcc_claim::sub_claim(context)
             .and_then(|claim| hcert::encode::prepare(context, claim)),

@@ -125,6 +125,26 @@ impl DevelopmentPki {
     }
 }
 
+/// The document signers in `folder`, the newest first, whose certificates a verifier trusts by
+/// default; nothing is made or changed. `None` when there is no such folder.
+///
+/// # Errors
+/// [`DevelopmentPkiError`].
+pub fn document_signers(
+    folder: &Path,
+) -> Result<Option<Vec<SigningCertificate>>, DevelopmentPkiError> {
+    if !folder.exists() {
+        return Ok(None);
+    }
+    let signers = signers(folder)?;
+    Ok(Some(
+        signers
+            .into_iter()
+            .map(|(_, certificate)| certificate)
+            .collect(),
+    ))
+}
+
 /// Makes everything in a folder beside and moves it into place; false when another process was
 /// faster.
 fn create(folder: &Path, country: &str, now: DateTime<Utc>) -> Result<bool, DevelopmentPkiError> {

@@ -23,6 +23,7 @@ use crate::operation_outcome::{Issue, IssueType, OperationOutcome, Severity};
 use crate::questionnaire::Questionnaire;
 use crate::repository::RepositoryError;
 use crate::signing::{SignerIdentity, SigningCertificate};
+use crate::verification;
 
 /// How often a folder that someone else changes at the same time is read again.
 const FOLDER_ATTEMPTS: usize = 8;
@@ -525,6 +526,8 @@ fn finish_draft(
             .and_then(|text| IssuedCode::new(form, text).map_err(CodeOmission::from));
         match issued {
             Ok(code) => {
+                verification::check_issued(&code, signer, issued_at)
+                    .map_err(|error| internal(&error))?;
                 codes.push(code);
             }
             Err(omission) => omissions.push(omission),

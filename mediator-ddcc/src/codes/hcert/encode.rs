@@ -8,17 +8,10 @@ use coset::{CoseSign1, CoseSign1Builder, HeaderBuilder, TaggedCborSerializable a
 use flate2::{Compression, write::ZlibEncoder};
 use unicode_normalization::{UnicodeNormalization as _, is_nfc};
 
-use super::{CLAIM, PREFIX, USAGE_RECOVERY, USAGE_TEST, USAGE_VACCINATION};
+use super::{CLAIM, EXP, IAT, ISS, NBF, PREFIX};
 use crate::codes::validity::Validity;
 use crate::codes::{CodeContext, Unsigned};
-use crate::core_data_set::Event;
 use crate::signing::Algorithm;
-
-/// CWT claims (RFC 8392).
-const ISS: i64 = 1;
-const EXP: i64 = 4;
-const NBF: i64 = 5;
-const IAT: i64 = 6;
 
 /// A sub-claim of [`CLAIM`]: its key and value.
 pub(in crate::codes) struct SubClaim {
@@ -38,7 +31,6 @@ pub(in crate::codes) fn prepare(
     context: &CodeContext<'_>,
     mut claim: SubClaim,
 ) -> Result<(Vec<u8>, Unsigned), String> {
-    permitted_by_key_usage(context)?;
     let country = context.issuer_country()?;
     let validity = Validity::of(context)?;
     normalize(&mut claim.value);
@@ -95,24 +87,6 @@ impl UnsignedHcert {
     }
 }
 
-/// A DSC with any of the trust network's extended key usages signs only what they name.
-fn permitted_by_key_usage(context: &CodeContext<'_>) -> Result<(), String> {
-    let usages = context.signer.certificate.extended_key_usages();
-    let limited = usages
-        .iter()
-        .any(|usage| [USAGE_TEST, USAGE_VACCINATION, USAGE_RECOVERY].contains(&usage.as_str()));
-    let (wanted, what) = match context.core_data_set.event {
-        Event::Vaccination(_) => (USAGE_VACCINATION, "vaccination"),
-        Event::Test(_) => (USAGE_TEST, "test"),
-    };
-    if limited && !usages.iter().any(|usage| usage == wanted) {
-        return Err(format!(
-            "the document signing certificate may not sign {what} certificates (extended key usage {wanted} is missing)"
-        ));
-    }
-    Ok(())
-}
-
 /// Brings every text into Unicode normalization form C, as HCERT asks.
 fn normalize(value: &mut Value) {
     match value {
@@ -137,8 +111,8 @@ mod tests {
 
     use super::*;
     use crate::codes::CodeForm;
-    use crate::codes::testing::{ES256, Issue, PS256, TestSigner, test_result, vaccination};
-    use crate::core_data_set::CoreDataSet;
+    use crate::codes::testing::{ES256, Issue, PS256, test_result, vaccination};
+    use crate::core_data_set::{CoreDataSet, Event};
 
     /// Takes a text apart with other means than the decoder's: the structure and its claims.
     fn decode(text: &str) -> (CoseSign1, Vec<(Value, Value)>) {
@@ -230,25 +204,6 @@ mod tests {
         assert_eq!(sub_claim(&claims, 3)["name"], "R\u{e9}mi");
         let (_, claims) = decode(&issue.text(CodeForm::Dcc));
         assert_eq!(sub_claim(&claims, 1)["nam"]["fn"], "R\u{e9}mi");
-    }
-
-    #[test]
-    fn a_limited_certificate_signs_only_what_it_may() {
-        let signer = |usages: &[u64]| -> &'static TestSigner {
-            Box::leak(Box::new(TestSigner::new(Algorithm::Es256, usages)))
-        };
-        let may = |signer: &'static TestSigner, set: serde_json::Value| {
-            let mut issue = Issue::new(set);
-            issue.signer = signer;
-            issue.prepare(CodeForm::Who).is_ok() && issue.prepare(CodeForm::Dcc).is_ok()
-        };
-        let (tests, vaccinations, recoveries) = (signer(&[1]), signer(&[2]), signer(&[3]));
-        assert!(may(tests, test_result()) && !may(tests, vaccination()));
-        assert!(!may(vaccinations, test_result()) && may(vaccinations, vaccination()));
-        assert!(!may(recoveries, test_result()) && !may(recoveries, vaccination()));
-        let mut issue = Issue::new(vaccination());
-        issue.signer = tests;
-        assert!(issue.reason(CodeForm::Who).contains(USAGE_VACCINATION));
     }
 
     #[test]

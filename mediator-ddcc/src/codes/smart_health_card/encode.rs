@@ -76,6 +76,10 @@ pub(in crate::codes) fn finish(signing_input: Vec<u8>, signature: &[u8]) -> Resu
     let mut jws = signing_input;
     jws.push(b'.');
     jws.extend_from_slice(BASE64_URL_SAFE_NO_PAD.encode(signature).as_bytes());
+    Ok(digits(&jws))
+}
+
+pub(super) fn digits(jws: &[u8]) -> String {
     let mut text = String::with_capacity(PREFIX.len() + 2 * jws.len());
     text.push_str(PREFIX);
     for byte in jws {
@@ -84,7 +88,7 @@ pub(in crate::codes) fn finish(signing_input: Vec<u8>, signature: &[u8]) -> Resu
         text.push(char::from(b'0' + number / 10));
         text.push(char::from(b'0' + number % 10));
     }
-    Ok(text)
+    text
 }
 
 /// `iss` is https and has no slash at its end.

@@ -1,6 +1,7 @@
 //! SMART Health Cards (specification 1.4.0): a compact JWS of a deflated payload, in a QR code as
 //! digits.
 
+pub mod decode;
 pub mod encode;
 
 /// What every SMART Health Card text begins with.

@@ -1,6 +1,7 @@
 //! ICAO Visible Digital Seals for non-constrained environments (VDS-NC), "Visible Digital Seals
 //! for Travel-Related Public Health Proofs": signed JSON.
 
+pub mod decode;
 pub mod encode;
 
 /// `hdr.t` of a proof of vaccination.
