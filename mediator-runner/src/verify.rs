@@ -32,7 +32,7 @@ const LONGEST_FILE_NAME: usize = 255;
 #[command(after_help = EXAMPLES)]
 pub(crate) struct VerifyArguments {
     /// The text of a QR code itself (HC1:..., shc:/..., {"data":...}), a file with it, a PNG or
-    /// JPEG image, a PDF document, or - for standard input
+    /// JPEG image, a PDF document, a signed document (JSON), or - for standard input
     #[arg(required = true, value_name = "INPUT")]
     inputs: Vec<String>,
 
@@ -230,6 +230,7 @@ fn print(
         Format::Hcert => "HCERT (WHO DDCC or EU DCC)",
         Format::SmartHealthCard => "SMART Health Card",
         Format::VdsNc => "ICAO VDS-NC",
+        Format::Document => "DDCC document",
         Format::Unknown => "no known code",
     };
     let verdict = if verification.valid {

@@ -66,7 +66,7 @@ pub struct DecodeError {
 }
 
 impl DecodeError {
-    pub(super) fn new(layer: Layer, reason: &'static str) -> Self {
+    pub(crate) fn new(layer: Layer, reason: &'static str) -> Self {
         Self { layer, reason }
     }
 }

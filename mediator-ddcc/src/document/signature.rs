@@ -71,6 +71,66 @@ pub enum SignatureError {
     OutsideValidity,
 }
 
+/// A document's signature, opened and not verified yet.
+pub(crate) struct OpenSignature {
+    /// HCERT key id of the signer's certificate, base64.
+    pub(crate) kid: String,
+    /// Algorithm of the trust network.
+    pub(crate) algorithm: Algorithm,
+    /// When it was signed, by the signer's own clock.
+    pub(crate) signed_at: DateTime<Utc>,
+    /// JWS signing input over the document's canonical JSON.
+    pub(crate) to_be_signed: Vec<u8>,
+    /// The signature over it.
+    pub(crate) signature: Vec<u8>,
+    thumbprint: Option<String>,
+}
+
+impl OpenSignature {
+    /// Opens the signature of a document, and checks that what is not signed in it contradicts
+    /// nothing that is.
+    ///
+    /// # Errors
+    /// [`SignatureError`], but none that needs a certificate to find.
+    pub(crate) fn of(document: &Value) -> Result<Self, SignatureError> {
+        let bundle = document
+            .as_object()
+            .filter(|bundle| bundle.get("resourceType") == Some(&json!("Bundle")))
+            .filter(|bundle| bundle.get("type") == Some(&json!("document")))
+            .ok_or(SignatureError::NotADocument)?;
+        let element = bundle.get("signature").ok_or(SignatureError::Missing)?;
+        let jws = DetachedJws::read(element)?;
+        let who = element
+            .pointer("/who/reference")
+            .and_then(Value::as_str)
+            .filter(|who| is_issuer(document, who))
+            .ok_or(SignatureError::Contradiction("Bundle.signature.who"))?;
+        if *element != signature_element(jws.signed_at, who, &jws.data) {
+            return Err(SignatureError::Contradiction("Bundle.signature"));
+        }
+        let to_be_signed =
+            signing_input(&jws.header, bundle).ok_or(SignatureError::NumberTooLarge)?;
+        Ok(Self {
+            kid: jws.kid,
+            algorithm: jws.algorithm,
+            signed_at: jws.signed_at,
+            to_be_signed,
+            signature: jws.signature,
+            thumbprint: jws.thumbprint,
+        })
+    }
+
+    /// Whether the signature may be of this certificate's key: key id and, where the signature
+    /// states it, thumbprint.
+    pub(crate) fn names(&self, certificate: &SigningCertificate) -> bool {
+        STANDARD.encode(certificate.kid()) == self.kid
+            && self
+                .thumbprint
+                .as_deref()
+                .is_none_or(|it| it == thumbprint(certificate))
+    }
+}
+
 /// Verifies a document with the certificates at hand; each that has the signature's key id is
 /// tried. Whether a certificate is to be trusted, and whether it is still valid now, is the
 /// caller's to judge.
@@ -81,43 +141,26 @@ pub fn verify<'a>(
     document: &Value,
     certificates: &'a [SigningCertificate],
 ) -> Result<VerifiedSignature<'a>, SignatureError> {
-    let bundle = document
-        .as_object()
-        .filter(|bundle| bundle.get("resourceType") == Some(&json!("Bundle")))
-        .filter(|bundle| bundle.get("type") == Some(&json!("document")))
-        .ok_or(SignatureError::NotADocument)?;
-    let element = bundle.get("signature").ok_or(SignatureError::Missing)?;
-    let jws = DetachedJws::read(element)?;
-    let who = element
-        .pointer("/who/reference")
-        .and_then(Value::as_str)
-        .filter(|who| is_issuer(document, who))
-        .ok_or(SignatureError::Contradiction("Bundle.signature.who"))?;
-    if *element != signature_element(jws.signed_at, who, &jws.data) {
-        return Err(SignatureError::Contradiction("Bundle.signature"));
-    }
-    let mut candidates = certificates
+    let open = OpenSignature::of(document)?;
+    let has_key_id =
+        |certificate: &&SigningCertificate| STANDARD.encode(certificate.kid()) == open.kid;
+    if !certificates
         .iter()
-        .filter(|certificate| STANDARD.encode(certificate.kid()) == jws.kid)
-        .peekable();
-    if candidates.peek().is_none() {
-        return Err(SignatureError::UnknownKey { kid: jws.kid });
+        .any(|certificate| has_key_id(&certificate))
+    {
+        return Err(SignatureError::UnknownKey { kid: open.kid });
     }
-    let signed = signing_input(&jws.header, bundle).ok_or(SignatureError::NumberTooLarge)?;
-    let certificate = candidates
-        .filter(|certificate| {
-            jws.thumbprint
-                .as_deref()
-                .is_none_or(|it| it == thumbprint(certificate))
-        })
-        .find(|certificate| certificate.verify(jws.algorithm, &signed, &jws.signature))
+    let certificate = certificates
+        .iter()
+        .filter(|certificate| open.names(certificate))
+        .find(|certificate| certificate.verify(open.algorithm, &open.to_be_signed, &open.signature))
         .ok_or(SignatureError::Invalid)?;
-    if !is_valid_at(certificate, jws.signed_at) {
+    if !is_valid_at(certificate, open.signed_at) {
         return Err(SignatureError::OutsideValidity);
     }
     Ok(VerifiedSignature {
         certificate,
-        signed_at: jws.signed_at,
+        signed_at: open.signed_at,
     })
 }
 

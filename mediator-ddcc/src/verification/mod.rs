@@ -4,6 +4,7 @@
 //! signature, validity and schema are then checked each for itself, so that an answer names
 //! everything that is wrong, and key usage once it is known whose key it was.
 
+mod document;
 mod eu_schema;
 mod hcert;
 pub mod image;
@@ -38,6 +39,9 @@ pub enum Format {
     /// ICAO Visible Digital Seal.
     #[serde(rename = "vds-nc")]
     VdsNc,
+    /// Signed DDCC document: a FHIR Bundle.
+    #[serde(rename = "ddcc-document")]
+    Document,
     /// Nothing that is known here, or no text at all.
     #[serde(rename = "unknown")]
     Unknown,
@@ -51,6 +55,8 @@ impl Format {
             Self::Hcert
         } else if text.starts_with(codes::smart_health_card::PREFIX) {
             Self::SmartHealthCard
+        } else if text.starts_with('{') && document::is_document(text) {
+            Self::Document
         } else if text.starts_with('{') {
             Self::VdsNc
         } else {
@@ -77,6 +83,7 @@ impl Format {
                 Layer::Claims,
             ],
             Self::VdsNc => &[Layer::Json, Layer::Seal],
+            Self::Document => &[Layer::Json, Layer::Jws],
         }
     }
 }
@@ -94,7 +101,7 @@ pub struct Verification {
     pub steps: Steps,
     /// What is certified, when it could be decoded, even if the signature does not verify: the
     /// sub-claim of an HCERT (EU certificate or core data set), the claims of a SMART Health Card,
-    /// `data` of a VDS-NC seal.
+    /// `data` of a VDS-NC seal, a document itself.
     pub payload: Option<Value>,
     /// Whose signature it is; `None` unless it verifies.
     #[serde(skip)]
@@ -183,9 +190,10 @@ struct Times {
     missing: Option<&'static str>,
 }
 
-/// Verifies the text of a QR code at a time, with the keys that are trusted.
+/// Verifies the text of a QR code or a signed document at a time, with the keys that are trusted.
 ///
-/// It needs bounded memory and some 100 microseconds, whatever the text is.
+/// A code needs bounded memory and some 100 microseconds, whatever its text is; a document needs
+/// both in proportion to its length.
 #[must_use]
 pub fn verify(text: &str, keys: &TrustedKeys, at: DateTime<Utc>) -> Verification {
     let format = Format::of(text);
@@ -237,6 +245,7 @@ fn decode<'a>(
         Format::Hcert => hcert::decode(text, keys, at),
         Format::SmartHealthCard => smart_health_card::decode(text, keys),
         Format::VdsNc => vds_nc::decode(text, keys),
+        Format::Document => document::decode(text, keys),
         Format::Unknown => Err(DecodeError {
             layer: Layer::Prefix,
             reason: "the text begins neither with HC1: nor with shc:/ nor with {",
