@@ -4,6 +4,11 @@
 //! all else on a card together: deflate is slow on them. A JPEG goes into the PDF as it is, and a
 //! block of one colour is its mean alone, which is exact and takes 2 to 7 bits.
 
+#![expect(
+    clippy::unusual_byte_groupings,
+    reason = "grouped as code word, change of the mean, end of block"
+)]
+
 use crate::codes::qr_code::QrCode;
 
 /// Pixels along one side of a module, which ITU-T T.81 sets.
