@@ -591,6 +591,20 @@ mod tests {
     }
 
     #[test]
+    fn the_signer_is_named() {
+        for signer in [&*ES256, &*PS256] {
+            let certificate = signing_certificate(&signed_by(signer));
+            assert_eq!(certificate.as_ref(), Some(&signer.identity.certificate));
+        }
+        let mut header = header_of(&DOCUMENT);
+        for x5c in [json!([]), json!(["?"]), json!(["AAAA"])] {
+            header["x5c"] = x5c;
+            assert_eq!(signing_certificate(&with_header(&header)), None);
+        }
+        assert_eq!(signing_certificate(&json!({})), None);
+    }
+
+    #[test]
     fn the_certificate_in_the_header_is_not_believed() {
         let other = TestSigner::new(Algorithm::Es256, &[]);
         let mut header = header_of(&DOCUMENT);
