@@ -4,6 +4,7 @@ import copy
 import json
 
 import pytest
+from fhir.resources.R4B.bundle import Bundle
 
 from verify_document import verify
 
@@ -101,6 +102,16 @@ def test_is_a_document(certificate):
     for reference in references(document["entry"]):
         if reference.startswith("urn:uuid:"):
             assert reference in urls, f"{reference} leads nowhere"
+
+
+def test_keeps_to_fhir(certificate):
+    """Names, types and cardinalities of every element. R4B differs from R4 in none that is used."""
+    read = Bundle.model_validate(certificate.document)
+    assert json.loads(read.model_dump_json()) == certificate.document
+    broken = copy.deepcopy(certificate.document)
+    del broken["entry"][0]["resource"]["status"]
+    with pytest.raises(ValueError):
+        Bundle.model_validate(broken)
 
 
 def references(value):
