@@ -15,7 +15,10 @@ const END_OF_BLOCK: u16 = 256;
 /// Whether all unused bits of a stream are zero. The stream is one that was decompressed before;
 /// `false`, too, for others.
 pub(super) fn are_zero(stream: &[u8]) -> bool {
-    let mut bits = Bits { stream, position: 0 };
+    let mut bits = Bits {
+        stream,
+        position: 0,
+    };
     walk(&mut bits) == Some(true)
 }
 
