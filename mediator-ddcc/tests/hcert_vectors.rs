@@ -6,7 +6,10 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use mediator_ddcc::codes::Layer;
+use mediator_ddcc::verification::image::read_codes;
 use mediator_ddcc::verification::{Step, StepResult, TrustedKeys, Verification, verify};
 use serde_json::Value;
 
@@ -107,4 +110,26 @@ fn every_step_that_a_vector_names_has_the_expected_result() {
     }
     println!("{checked} expectations");
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn every_picture_is_read_or_not_as_expected() {
+    let mut checked = 0;
+    for path in vectors().unwrap_or_default() {
+        let vector: Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
+        let name = name(&path);
+        let flag = "EXPECTEDPICTUREDECODE";
+        let Some(expected) = vector["EXPECTEDRESULTS"][flag].as_bool() else {
+            continue;
+        };
+        let Some(picture) = vector["2DCODE"].as_str() else {
+            assert!(is_wrong(&name, flag), "{name} has no picture");
+            continue;
+        };
+        checked += 1;
+        let texts = read_codes(&STANDARD.decode(picture).unwrap());
+        let expected = expected.then(|| vec![vector["PREFIX"].as_str().unwrap().to_owned()]);
+        assert_eq!(texts.ok(), expected, "{name}");
+    }
+    println!("{checked} pictures");
 }

@@ -39,24 +39,17 @@ impl TestSigner {
             Algorithm::Ps256 => &PKCS_RSA_SHA256,
         })
         .unwrap();
-        let mut params = CertificateParams::default();
-        params.distinguished_name.push(DnType::CountryName, "CH");
-        params.not_before = rcgen::date_time_ymd(2021, 1, 1);
-        params.not_after = rcgen::date_time_ymd(2023, 1, 1);
-        params.extended_key_usages = usages
-            .iter()
-            .map(|usage| {
-                let arcs = vec![1, 3, 6, 1, 4, 1, 1847, 2021, 1, *usage];
-                ExtendedKeyUsagePurpose::Other(arcs)
-            })
-            .collect();
-        let der = params.self_signed(&key).unwrap().der().to_vec();
         let identity = SignerIdentity {
             algorithm,
-            certificate: SigningCertificate::from_der(der).unwrap(),
+            certificate: certificate(&key, usages),
             issuers: Vec::new(),
         };
         Self { key, identity }
+    }
+
+    /// Another certificate of the same key, with these usages.
+    pub(crate) fn certificate_with(&self, usages: &[u64]) -> SigningCertificate {
+        certificate(&self.key, usages)
     }
 
     pub(crate) fn sign(&self, message: &[u8]) -> Vec<u8> {
@@ -78,6 +71,21 @@ impl TestSigner {
             }
         }
     }
+}
+
+fn certificate(key: &KeyPair, usages: &[u64]) -> SigningCertificate {
+    let mut params = CertificateParams::default();
+    params.distinguished_name.push(DnType::CountryName, "CH");
+    params.not_before = rcgen::date_time_ymd(2021, 1, 1);
+    params.not_after = rcgen::date_time_ymd(2023, 1, 1);
+    params.extended_key_usages = usages
+        .iter()
+        .map(|usage| {
+            let arcs = vec![1, 3, 6, 1, 4, 1, 1847, 2021, 1, *usage];
+            ExtendedKeyUsagePurpose::Other(arcs)
+        })
+        .collect();
+    SigningCertificate::from_der(params.self_signed(key).unwrap().der().to_vec()).unwrap()
 }
 
 pub(crate) fn time(text: &str) -> DateTime<Utc> {

@@ -232,3 +232,160 @@ fn add(texts: &mut Vec<String>, text: String) {
         texts.push(text);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+
+    use image::{DynamicImage, ImageFormat, Luma, Rgba, RgbaImage};
+
+    use super::*;
+    use crate::card::{Card, CardRenderer, CardSize};
+    use crate::codes::testing::{EXAMPLES, Issue, example, vaccination};
+    use crate::codes::{CodeForm, IssuedCode};
+
+    fn code(form: CodeForm) -> IssuedCode {
+        IssuedCode::new(form, Issue::new(vaccination()).text(form)).unwrap()
+    }
+
+    fn drawn(code: &IssuedCode) -> GrayImage {
+        image::load_from_memory(&code.png).unwrap().to_luma8()
+    }
+
+    fn encoded(image: &GrayImage, format: ImageFormat) -> Vec<u8> {
+        let mut bytes = Cursor::new(Vec::new());
+        image.write_to(&mut bytes, format).unwrap();
+        bytes.into_inner()
+    }
+
+    /// The image turned by an angle around its centre, on a grey table.
+    fn turned(image: &GrayImage, degrees: f32) -> GrayImage {
+        let (width, height) = (image.width() as f32, image.height() as f32);
+        let side = (width.hypot(height)) as u32;
+        let (sine, cosine) = degrees.to_radians().sin_cos();
+        GrayImage::from_fn(side, side, |x, y| {
+            let (x, y) = (x as f32 - side as f32 / 2.0, y as f32 - side as f32 / 2.0);
+            let from_x = cosine * x + sine * y + width / 2.0;
+            let from_y = cosine * y - sine * x + height / 2.0;
+            let inside = from_x >= 0.0 && from_y >= 0.0;
+            inside
+                .then(|| image.get_pixel_checked(from_x as u32, from_y as u32))
+                .flatten()
+                .copied()
+                .unwrap_or(Luma([150]))
+        })
+    }
+
+    #[test]
+    fn every_form_is_read_as_it_is_drawn() {
+        for form in CodeForm::ALL {
+            let code = code(form);
+            assert!(is_image(&code.png));
+            assert_eq!(read_codes(&code.png), Ok(vec![code.text]));
+        }
+    }
+
+    #[test]
+    fn photographs_are_turned_scaled_blurred_and_badly_lit() {
+        let code = code(CodeForm::Who);
+        let image = drawn(&code);
+        let (width, height) = image.dimensions();
+        let lit = GrayImage::from_fn(width, height, |x, y| {
+            let level = u32::from(image.get_pixel(x, y).0[0]);
+            Luma([(30 + level * (90 + 130 * x / width) / 255) as u8])
+        });
+        let larger = imageops::resize(&image, width * 3, height * 3, FilterType::Triangle);
+        let smaller = imageops::resize(&image, width / 2, height / 2, FilterType::Triangle);
+        for (name, image) in [
+            ("turned", turned(&image, 11.0)),
+            ("upside down", imageops::rotate180(&image)),
+            ("on its side", imageops::rotate90(&image)),
+            ("blurred", imageops::blur(&image, 1.2)),
+            ("large and blurred", imageops::blur(&larger, 4.0)),
+            ("large and turned", turned(&larger, -33.0)),
+            ("small", smaller),
+            ("badly lit", lit),
+        ] {
+            for format in [ImageFormat::Png, ImageFormat::Jpeg] {
+                let found = read_codes(&encoded(&image, format));
+                assert_eq!(found, Ok(vec![code.text.clone()]), "{name} {format:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn transparent_images_lie_on_white() {
+        let code = code(CodeForm::Dcc);
+        let image = drawn(&code);
+        let transparent = RgbaImage::from_fn(image.width(), image.height(), |x, y| {
+            let is_dark = image.get_pixel(x, y).0[0] == 0;
+            Rgba([0, 0, 0, if is_dark { 255 } else { 0 }])
+        });
+        let mut bytes = Cursor::new(Vec::new());
+        DynamicImage::from(transparent)
+            .write_to(&mut bytes, ImageFormat::Png)
+            .unwrap();
+        assert_eq!(read_codes(&bytes.into_inner()), Ok(vec![code.text]));
+    }
+
+    #[test]
+    fn every_code_on_a_card_is_read() {
+        let renderer = CardRenderer::builtin().unwrap();
+        let issue = Issue::new(example(EXAMPLES[2]));
+        let codes = CodeForm::ALL.map(|form| IssuedCode::new(form, issue.text(form)).unwrap());
+        for size in CardSize::ALL {
+            for codes in [&codes[..2], &codes[..]] {
+                let card = Card {
+                    core_data_set: &issue.set,
+                    issuer: &issue.issuer,
+                    issued_at: issue.issued_at,
+                    valid_from: None,
+                    valid_until: None,
+                    codes,
+                };
+                let pdf = renderer.render(size, &card).unwrap();
+                assert!(is_image(&pdf));
+                let mut found = read_codes(&pdf).unwrap();
+                let mut expected: Vec<String> =
+                    codes.iter().map(|code| code.text.clone()).collect();
+                found.sort_unstable();
+                expected.sort_unstable();
+                assert_eq!(found, expected, "{size:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_read_gets_a_clear_answer() {
+        let blank = GrayImage::from_pixel(300, 300, Luma([255]));
+        let png = encoded(&blank, ImageFormat::Png);
+        assert_eq!(read_codes(&png), Err(ImageError::NoCode));
+        let cut = &code(CodeForm::Who).png[..400];
+        assert_eq!(read_codes(cut), Err(ImageError::Unreadable));
+        assert_eq!(read_codes(b"%PDF-1.7"), Err(ImageError::Unreadable));
+        assert_eq!(read_codes(b"GIF89a"), Err(ImageError::UnknownKind));
+        assert_eq!(read_codes(b""), Err(ImageError::UnknownKind));
+        let large = vec![0; MAXIMUM_FILE + 1];
+        assert_eq!(read_codes(&large), Err(ImageError::TooLarge));
+    }
+
+    #[test]
+    fn small_files_of_enormous_images_are_refused() {
+        for (width, height) in [(MAXIMUM_SIDE, MAXIMUM_SIDE), (MAXIMUM_SIDE + 1, 1)] {
+            let mut png = Vec::new();
+            let mut encoder = png::Encoder::new(&mut png, width, height);
+            encoder.set_color(png::ColorType::Rgb);
+            encoder.set_compression(png::Compression::Fast);
+            let mut writer = encoder.write_header().unwrap();
+            let mut stream = writer.stream_writer().unwrap();
+            let row = vec![0; width as usize * 3];
+            for _ in 0..height.min(100) {
+                std::io::Write::write_all(&mut stream, &row).unwrap();
+            }
+            drop(stream);
+            drop(writer);
+            assert!(png.len() < 100_000);
+            assert_eq!(read_codes(&png), Err(ImageError::TooLarge));
+        }
+    }
+}
