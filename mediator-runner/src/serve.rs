@@ -9,6 +9,8 @@ mod media_type;
 mod metadata;
 mod qr_code;
 mod submit;
+mod trust;
+mod verify;
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -24,6 +26,7 @@ use crate::logging;
 use crate::service::{self, RunningService, StartError};
 
 use application::Application;
+use trust::TrustError;
 
 /// Issue and verify over HTTP, as a FHIR API
 #[derive(Debug, clap::Args)]
@@ -49,6 +52,8 @@ enum ServeError {
     Start(#[from] StartError),
     #[error(transparent)]
     Server(#[from] ServerError),
+    #[error(transparent)]
+    Trust(#[from] TrustError),
     #[error("the runtime does not start: {0}")]
     Runtime(#[from] std::io::Error),
 }
@@ -93,10 +98,12 @@ async fn serve(mut configuration: Configuration) -> Result<(), ServeError> {
             Err(outcome) => tracing::error!("{}", outcome.summary()),
         }
     });
+    let trusted_keys = trust::trusted_keys(&configuration.verification, &signing_certificates)?;
     let server = server(&configuration, &service);
     let router = application::router(Application {
         generation: service,
         certificates: Arc::from(signing_certificates),
+        trusted_keys: Arc::new(trusted_keys),
     });
     let stopped = server.serve(router, listener, shutdown_signal()).await?;
     match stopped.abandoned_requests {

@@ -8,8 +8,9 @@ use axum::routing::{get, post};
 use http::Uri;
 use mediator_ddcc::generation_service::GenerationService;
 use mediator_ddcc::signing::SigningCertificate;
+use mediator_ddcc::verification::TrustedKeys;
 
-use super::{documents, fhir, generate, jwks, metadata, qr_code, submit};
+use super::{documents, fhir, generate, jwks, metadata, qr_code, submit, verify};
 
 /// Path of the FHIR endpoint.
 const BASE: &str = "/ddcc";
@@ -23,6 +24,8 @@ pub(super) struct Application {
     pub(super) generation: GenerationService,
     /// Every certificate that was issued with: the current signer's and earlier ones'.
     pub(super) certificates: Arc<[SigningCertificate]>,
+    /// Whose signatures `$verify` trusts.
+    pub(super) trusted_keys: Arc<TrustedKeys>,
 }
 
 pub(super) fn router(application: Application) -> Router {
@@ -54,6 +57,7 @@ pub(super) fn router(application: Application) -> Router {
         )
         .route("/List", get(documents::search_folders))
         .route("/List/{id}", get(documents::read_list))
+        .route("/$verify", post(verify::verify_codes))
         .route("/metadata", get(metadata::capability_statement));
     Router::new()
         .route(BASE, submit())

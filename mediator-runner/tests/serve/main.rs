@@ -11,6 +11,7 @@ mod documents;
 mod events;
 mod lifecycle;
 mod refusals;
+mod verification;
 
 use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Command, ExitStatus, Stdio};
