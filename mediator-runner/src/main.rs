@@ -3,6 +3,7 @@
 mod configuration;
 mod issue;
 mod logging;
+mod serve;
 mod service;
 mod verify;
 
@@ -22,6 +23,8 @@ struct CommandLine {
 enum Command {
     /// Issue certificates for the health events in files
     Issue(issue::Arguments),
+    /// Issue and verify over HTTP, as a FHIR API
+    Serve(serve::Arguments),
     /// Check and show the configuration
     Config(configuration::command::Arguments),
     /// Verify health certificates: is this what a trusted key signed, and is it valid?
@@ -31,6 +34,7 @@ enum Command {
 fn main() -> ExitCode {
     match CommandLine::parse().command {
         Command::Issue(arguments) => issue::run(arguments),
+        Command::Serve(arguments) => serve::run(&arguments),
         Command::Config(arguments) => configuration::command::run(&arguments),
         Command::Verify(arguments) => verify::run(arguments),
     }

@@ -21,6 +21,7 @@ pub(crate) struct Configuration {
     pub(crate) card: Card,
     pub(crate) maps: Folder,
     pub(crate) questionnaires: Folder,
+    pub(crate) verification: Verification,
     pub(crate) server: Server,
     pub(crate) log: Log,
 }
@@ -80,6 +81,17 @@ pub(crate) struct Folder {
     pub(crate) folder: Option<PathBuf>,
 }
 
+/// Whose codes `serve` verifies beside its own.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub(crate) struct Verification {
+    /// Certificates: PEM, DER or base64.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) certificate_file: Option<PathBuf>,
+    /// JSON from key id to certificate, or a DID document.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) trust_list_file: Option<PathBuf>,
+}
+
 /// The HTTP server.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub(crate) struct Server {
@@ -122,6 +134,7 @@ impl Configuration {
             card: Card::read(&mut root.section("card")),
             maps: Folder::read(&mut root.section("maps")),
             questionnaires: Folder::read(&mut root.section("questionnaires")),
+            verification: Verification::read(&mut root.section("verification")),
             server,
             log: Log::read(&mut root.section("log")),
         }
@@ -253,6 +266,15 @@ impl Folder {
     fn read(section: &mut Section<'_>) -> Self {
         Self {
             folder: value(section.folder("folder")),
+        }
+    }
+}
+
+impl Verification {
+    fn read(section: &mut Section<'_>) -> Self {
+        Self {
+            certificate_file: value(section.file("certificate_file")),
+            trust_list_file: value(section.file("trust_list_file")),
         }
     }
 }

@@ -71,7 +71,7 @@ fn the_example_states_the_defaults_and_every_setting() {
         })
         .collect();
     let found = mistakes(&text, []);
-    assert_eq!(found.len(), 5, "{found:#?}");
+    assert_eq!(found.len(), 7, "{found:#?}");
     assert!(found.iter().all(|line| line.contains("No such file")));
     let settings = text.lines().filter(|line| line.contains(" = ")).count();
     let known = toml::Value::try_from(defaults()).unwrap();
@@ -80,8 +80,8 @@ fn the_example_states_the_defaults_and_every_setting() {
         .unwrap()
         .values()
         .map(|section| section.as_table().map_or(1, |section| section.len()));
-    // public_base_url and five paths have no default.
-    assert_eq!(settings, set.sum::<usize>() + 6);
+    // public_base_url and seven paths have no default.
+    assert_eq!(settings, set.sum::<usize>() + 8);
 }
 
 #[test]

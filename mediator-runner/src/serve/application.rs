@@ -1,0 +1,73 @@
+//! The FHIR API: which path does what.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::middleware::from_fn;
+use axum::routing::{get, post};
+use http::Uri;
+use mediator_ddcc::generation_service::GenerationService;
+use mediator_ddcc::signing::SigningCertificate;
+use mediator_ddcc::verification::TrustedKeys;
+
+use super::{documents, fhir, generate, jwks, metadata, qr_code, submit, verify};
+
+/// Path of the FHIR endpoint.
+const BASE: &str = "/ddcc";
+
+/// Where the mediator that this one replaces had its JWKS.
+const LEGACY_HEALTH_CARD_ISSUER: &str = "/ddcc/shc_issuer";
+
+/// What the handlers work with.
+#[derive(Clone)]
+pub(super) struct Application {
+    pub(super) generation: GenerationService,
+    /// Every certificate that was issued with: the current signer's and earlier ones'.
+    pub(super) certificates: Arc<[SigningCertificate]>,
+    /// Whose signatures `$verify` trusts.
+    pub(super) trusted_keys: Arc<TrustedKeys>,
+}
+
+pub(super) fn router(application: Application) -> Router {
+    let issuer = &application.generation.settings().issuer;
+    let issuer_path = issuer
+        .smart_health_card_issuer
+        .parse::<Uri>()
+        .map(|uri| uri.path().trim_end_matches('/').to_owned())
+        .unwrap_or_default();
+    let mut keys = Router::new().route(&jwks::path(LEGACY_HEALTH_CARD_ISSUER), jwks::route());
+    if issuer_path != LEGACY_HEALTH_CARD_ISSUER {
+        keys = keys.route(&jwks::path(&issuer_path), jwks::route());
+    }
+    let generate = || post(generate::generate_health_certificate);
+    let submit = || post(submit::submit_health_event);
+    let resources = Router::new()
+        .route("/submitHealthEvent", submit())
+        .route("/generateHealthCertificate", generate())
+        .route(
+            "/QuestionnaireResponse/$generateHealthCertificate",
+            generate(),
+        )
+        .route("/Bundle", post(documents::create))
+        .route("/Bundle/{id}", get(documents::read_bundle))
+        .route("/DocumentReference", get(documents::search_references))
+        .route(
+            "/DocumentReference/{id}",
+            get(documents::read_document_reference),
+        )
+        .route("/List", get(documents::search_folders))
+        .route("/List/{id}", get(documents::read_list))
+        .route("/$verify", post(verify::verify_codes))
+        .route("/metadata", get(metadata::capability_statement));
+    Router::new()
+        .route(BASE, submit())
+        .route(&format!("{BASE}/"), submit())
+        .nest(BASE, resources)
+        .layer(from_fn(fhir::answers_json))
+        .route(
+            &format!("{BASE}/DocumentReference/{{id}}/$getQRCode"),
+            get(qr_code::get_qr_code),
+        )
+        .merge(keys)
+        .with_state(application)
+}

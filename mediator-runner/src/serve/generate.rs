@@ -1,0 +1,29 @@
+//! `POST [base]/QuestionnaireResponse/$generateHealthCertificate`.
+
+use axum::extract::State;
+use http::header::CONTENT_LOCATION;
+use http::{HeaderValue, StatusCode};
+use mediator_core::server::InFlight;
+use mediator_ddcc::request;
+
+use super::application::Application;
+use super::fhir::{Answer, FhirJson, resource};
+
+/// 200 with the signed document; `Content-Location` says where it is kept.
+pub(super) async fn generate_health_certificate(
+    State(application): State<Application>,
+    in_flight: InFlight,
+    FhirJson(input): FhirJson,
+) -> Answer {
+    let response = request::questionnaire_response(input)?;
+    let generation = application.generation.clone();
+    let generated =
+        in_flight.finish(async move { generation.generate_health_certificate(response).await });
+    let certificate = generated.await?;
+    let mut answer = resource(StatusCode::OK, &certificate.document);
+    let location = application.generation.location_of(certificate.document_id);
+    if let Ok(location) = HeaderValue::try_from(location) {
+        answer.headers_mut().insert(CONTENT_LOCATION, location);
+    }
+    Ok(answer)
+}
