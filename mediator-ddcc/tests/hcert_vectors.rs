@@ -1,7 +1,7 @@
 //! The test vectors of the EU Digital COVID Certificate, which others wrote. They are found by the
 //! environment variable `DDCC_FIXTURES`; without it this test says so and checks nothing.
 
-#![allow(clippy::unwrap_used, reason = "tests")]
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "tests")]
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -124,7 +124,7 @@ fn open(path: &Path) -> Result<(Source, Option<u64>), String> {
     if metadata.is_dir() {
         return Err(format!("cannot read {name}: it is a folder"));
     }
-    let length = metadata.is_file().then(|| metadata.len());
+    let length = metadata.is_file().then_some(metadata.len());
     let source = Source {
         name,
         reader: Box::new(file),
