@@ -49,10 +49,17 @@ struct Engine<'a> {
 struct Frame<'s, 'a> {
     slots: &'s [Slot<'a>],
     output: &'s Output<'a>,
+    /// The variable of the source whose items are being chosen, which no slot holds yet.
+    own: Option<(usize, &'s Item<'a>)>,
 }
 
 impl<'a> Variables<'a> for Frame<'_, 'a> {
     fn variable(&self, slot: usize) -> Option<Item<'a>> {
+        if let Some((own, item)) = self.own
+            && own == slot
+        {
+            return Some(item.clone());
+        }
         match self.slots.get(slot)? {
             Slot::Source(item) => Some(item.clone()),
             Slot::Target(node) | Slot::Shared(_, node) => self.output.read(*node),
@@ -196,11 +203,32 @@ impl<'a> Engine<'a> {
         let frame = Frame {
             slots: &self.stack[base..],
             output: &self.output,
+            own: None,
         };
         evaluation(&Evaluator {
             definitions: self.definitions,
             variables: &frame,
         })
+    }
+
+    /// Whether a condition of a source holds for one of its items.
+    fn holds(
+        &self,
+        source: &Source,
+        condition: &'a Compiled,
+        item: &Item<'a>,
+        base: usize,
+    ) -> Result<bool, Failure> {
+        let frame = Frame {
+            slots: &self.stack[base..],
+            output: &self.output,
+            own: source.variable.map(|slot| (slot, item)),
+        };
+        let evaluator = Evaluator {
+            definitions: self.definitions,
+            variables: &frame,
+        };
+        evaluator.holds(condition, Some(item))
     }
 
     fn source(&self, source: &'a Source, base: usize) -> Result<Vec<Slot<'a>>, Failure> {
@@ -263,7 +291,7 @@ impl<'a> Engine<'a> {
                     if let Some(condition) = condition {
                         let mut kept = Vec::new();
                         for item in items {
-                            if evaluator.holds(condition, Some(&item))? {
+                            if self.holds(source, condition, &item, base)? {
                                 kept.push(item);
                             }
                         }
@@ -273,7 +301,7 @@ impl<'a> Engine<'a> {
             }
             if let Some(check) = &source.check {
                 for item in &items {
-                    if !evaluator.holds(check, Some(item))? {
+                    if !self.holds(source, check, item, base)? {
                         return Err("its check does not hold".to_owned());
                     }
                 }

@@ -193,18 +193,20 @@ pub(crate) fn compile(
                 Operator::DivideWhole | Operator::Modulo => Some(primitives.integer),
                 _ => Some(primitives.boolean),
             };
-            (binary(*operator, left, right), id)
+            (binary(scope, *operator, left, right), id)
         }
     })
 }
 
-fn binary(operator: Operator, left: Compiled, right: Compiled) -> Compiled {
+fn binary(scope: &Scope<'_>, operator: Operator, left: Compiled, right: Compiled) -> Compiled {
     match (operator, left, right) {
         (
             Operator::Equal,
             Compiled::Member(operand, member),
-            Compiled::Literal(Value::String(text), _),
-        ) if *operand == Compiled::This => Compiled::TextEquals(member, text),
+            Compiled::Literal(Value::String(text), id),
+        ) if *operand == Compiled::This && id == scope.definitions.primitives.string => {
+            Compiled::TextEquals(member, text)
+        }
         (operator, left, right) => Compiled::Binary(operator, Box::new(left), Box::new(right)),
     }
 }

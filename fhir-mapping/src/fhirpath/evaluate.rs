@@ -105,7 +105,7 @@ impl<'a, V: Variables<'a>> Evaluator<'a, '_, V> {
 
     fn text_equals(&self, this: &Item<'a>, member: &Member, text: &str) -> Option<bool> {
         let mut count = 0;
-        let mut equal = true;
+        let mut equal = None;
         let string = self.definitions.primitives.string;
         each_child(
             self.definitions,
@@ -115,18 +115,15 @@ impl<'a, V: Variables<'a>> Evaluator<'a, '_, V> {
             &mut |child, id| {
                 count += 1;
                 equal = match child {
-                    Value::String(child) if child == text => true,
-                    Value::String(_) if !self.is_time(id) => false,
-                    _ => {
-                        let text = Value::String(text.to_owned());
-                        self.equal_values(child, id, &text, string) == Some(true)
-                    }
+                    Value::String(child) if child == text => Some(true),
+                    Value::String(_) if !self.is_time(id) => Some(false),
+                    _ => self.equal_values(child, id, &Value::String(text.to_owned()), string),
                 };
             },
         );
         match count {
             0 => None,
-            1 => Some(equal),
+            1 => equal,
             _ => Some(false),
         }
     }

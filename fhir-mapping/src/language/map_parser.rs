@@ -27,6 +27,17 @@ pub(crate) fn parse(text: &str) -> Result<StructureMap, MapError> {
     parser.map()
 }
 
+/// Parses an expression that stands alone.
+#[cfg(test)]
+pub(crate) fn expression(text: &str) -> Result<Expression, MapError> {
+    let mut parser = Parser::new(text)?;
+    let expression = parser.expression()?;
+    match parser.token() {
+        Token::End => Ok(expression),
+        _ => Err(parser.unexpected("the end")),
+    }
+}
+
 impl<'t> Parser<'t> {
     fn new(text: &'t str) -> Result<Self, MapError> {
         Ok(Self {
