@@ -16,6 +16,9 @@ use crate::program::{Group, GroupId, MapEntry, Operand, Program, Rule, Source, T
 /// How deep rules may run inside one another, so that no map exhausts the stack.
 const MAXIMUM_DEPTH: usize = 200;
 
+/// How many rules a transform may run, so that every map ends.
+const MAXIMUM_RULES: usize = 1_000_000;
+
 #[derive(Debug, Clone)]
 enum Slot<'a> {
     Unset,
@@ -41,6 +44,7 @@ struct Engine<'a> {
     output: Output<'a>,
     stack: Vec<Slot<'a>>,
     depth: usize,
+    rules: usize,
     seed: Uuid,
     uuids: u64,
 }
@@ -109,6 +113,7 @@ pub(crate) fn transform(
         output: Output::new(definitions),
         stack: Vec::with_capacity(64),
         depth: 0,
+        rules: 0,
         seed,
         uuids: 0,
     };
@@ -166,6 +171,11 @@ impl<'a> Engine<'a> {
             let reason = format!("more than {MAXIMUM_DEPTH} rules run inside one another");
             return Err(self.fail(group, rule, reason));
         }
+        if self.rules == MAXIMUM_RULES {
+            let reason = format!("more than {MAXIMUM_RULES} rules would run");
+            return Err(self.fail(group, rule, reason));
+        }
+        self.rules += 1;
         self.depth += 1;
         let result = self.sources(group, rule, &rule.sources, base);
         self.depth -= 1;

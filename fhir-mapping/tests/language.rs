@@ -356,6 +356,71 @@ fn groups_run_inside_one_another_up_to_a_limit() {
 }
 
 #[test]
+fn a_transform_ends() {
+    // Every group runs the next one twice: 2 to the 40th rules.
+    let mut text = PATIENT_TO_PATIENT.to_owned();
+    for level in 0..40 {
+        let next = format!("G{}", level + 1);
+        text.push_str(&format!(
+            "group G{level}(source s : Source, target t : Target) {{ s -> t then {next}(s, t), {next}(s, t) \"r\"; }}\n"
+        ));
+    }
+    text.push_str("group G40(source s, target t) { s -> t.id = 'x' \"r\"; }");
+    let error = compile(&text)
+        .unwrap()
+        .transform(URL, &patient(), Uuid::nil());
+    assert!(error.unwrap_err().to_string().contains("rules would run"));
+}
+
+#[test]
+fn default_groups_create_what_their_types_tell() {
+    let groups = r#"
+        group Name(source s : HumanName, target t : HumanName) <<types>> {
+          s.family as f -> t.text = append('by types: ', f);
+        }"#;
+    let text = map("s.name first as n -> t.name = create() as m;\n s.contact first -> t.contact;")
+        + groups;
+    let result = compile(&text)
+        .unwrap()
+        .transform(URL, &patient(), Uuid::nil())
+        .unwrap();
+    assert_eq!(result["name"], json!([{"text": "by types: Ngata"}]));
+    // Without a group for them, both being of one type, it is copied.
+    assert_eq!(
+        result["contact"],
+        json!([{"name": {"text": "Tama"}, "gender": "male"}])
+    );
+}
+
+#[test]
+fn concept_maps_in_a_map() {
+    let block = r##"conceptmap "#codes" {
+          prefix s = "http://example.org/s"
+          prefix t = "http://example.org/t"
+          s:007 == t:"b c"
+          s:female = t:x-1
+        }
+        group Main"##;
+    let text = map(
+        "s.gender as g -> t.id = translate(g, '#codes', 'code'), t.gender = translate('007', '#codes', 'code') \"r\";",
+    );
+    let refused = compile(&text.replace("group Main", block))
+        .unwrap_err()
+        .to_string();
+    assert!(
+        refused.contains("expected a prefix that is declared above, or `}`, found `-`"),
+        "{refused}"
+    );
+    let block = block.replace("t:x-1", "t:'x-1'");
+    let maps = compile(&text.replace("group Main", &block)).unwrap();
+    let result = maps.transform(URL, &patient(), Uuid::nil()).unwrap();
+    assert_eq!(
+        (&result["id"], &result["gender"]),
+        (&json!("x-1"), &json!("b c"))
+    );
+}
+
+#[test]
 fn the_input_must_be_what_the_map_reads() {
     let maps = compile(&map("s -> t.id = 'x' \"r\";")).unwrap();
     for input in [

@@ -7,6 +7,9 @@ use crate::definitions::{Kind, TypeId};
 use crate::item::{Known, Member};
 use crate::program::scope::{Refusal, Scope};
 
+/// How many constants may stand for one another in turn; each is compiled where it is used.
+const MAXIMUM_CONSTANT_DEPTH: usize = 10;
+
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Compiled {
     Literal(Value, TypeId),
@@ -222,8 +225,9 @@ fn variable(
     let Some(constant) = constants.get(name) else {
         return Ok(None);
     };
-    if scope.constant_depth > constants.len() {
-        return Err((constant.position, format!("{name} is defined by itself")));
+    if scope.constant_depth == MAXIMUM_CONSTANT_DEPTH {
+        let reason = format!("{name} is defined by itself, or by too many other constants");
+        return Err((constant.position, reason));
     }
     scope.constant_depth += 1;
     let compiled = compile(scope, Context::None, constant);
