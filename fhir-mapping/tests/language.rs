@@ -247,6 +247,7 @@ fn a_logical_model_is_read_and_written() {
                 {"path": "Model.dose", "max": "*", "type": [{"code": "BackboneElement"}]},
                 {"path": "Model.dose.number", "max": "1", "type": [{"code": "positiveInt"}]},
                 {"path": "Model.dose.by[x]", "max": "1", "type": [{"code": "string"}, {"code": "Coding"}]},
+                {"path": "Model.dose.-26", "max": "1", "type": [{"code": "string"}]},
                 {"path": "Model.dose.next", "max": "1", "contentReference": "#Model.dose"}
             ]}
         }))
@@ -254,17 +255,18 @@ fn a_logical_model_is_read_and_written() {
     let text = r#"map "http://example.org/map" = "m"
         uses "http://example.org/model" alias Model as source
         uses "http://example.org/model" alias Copy as target
-        group Main(source model : Model, target copy : Copy) {
+        group Main(source model : Model, target copy : Copy,) {
           model.dose as dose -> copy.dose as to then Dose(dose, to);
         }
         group Dose(source dose, target to) {
           dose.number as number -> to.number = number;
           dose.by as by -> to.by = by;
+          dose."-26" as other -> to.`-26` = other;
           dose.next as next -> to.next as toNext then Dose(next, toNext);
         }"#;
     library.add_map(text).unwrap();
     let maps = library.compile().unwrap();
-    let model = json!({"dose": [{"number": 1, "byString": "x"}, {"byCoding": {"code": "y"}, "next": {"number": 3}}]});
+    let model = json!({"dose": [{"number": 1, "byString": "x"}, {"byCoding": {"code": "y"}, "-26": "z", "next": {"number": 3}}]});
     assert_eq!(maps.transform(URL, &model, Uuid::nil()).unwrap(), model);
 }
 
