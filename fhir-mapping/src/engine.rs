@@ -7,7 +7,7 @@ use crate::concept_map;
 use crate::definitions::{Definitions, Kind, TypeId};
 use crate::error::TransformError;
 use crate::fhirpath::compile::Compiled;
-use crate::fhirpath::evaluate::{Evaluator, Failure, Variables};
+use crate::fhirpath::evaluate::{Evaluator, Failure, Variables, text_equals};
 use crate::item::{Item, each_child};
 use crate::language::syntax::{Mode, SourceListMode};
 use crate::output::{NodeId, Output};
@@ -127,7 +127,8 @@ pub(crate) fn transform(
         .push(Slot::Source(Item::Borrowed(input, source_type)));
     engine.stack.push(Slot::Target(root));
     engine.group(entry.group, 0)?;
-    Ok(engine.output.value(root, 0).unwrap_or(Value::Null))
+    drop(engine.stack);
+    Ok(engine.output.into_value(root))
 }
 
 impl<'a> Engine<'a> {
@@ -193,16 +194,79 @@ impl<'a> Engine<'a> {
         let Some((source, others)) = sources.split_first() else {
             return self.apply(group, rule, base);
         };
+        if source.is_plain()
+            && let Some(result) = self.plain_source(group, rule, source, others, base)
+        {
+            return result;
+        }
         let items = self
             .source(source, base)
             .map_err(|reason| self.fail(group, rule, reason))?;
-        for slot in items {
+        for item in items {
             if let Some(variable) = source.variable {
-                self.stack[base + variable] = slot;
+                self.stack[base + variable] = Slot::Source(item);
             }
             self.sources(group, rule, others, base)?;
         }
         Ok(())
+    }
+
+    /// Most rules ask for a variable, or for the items of one element, perhaps those that have a
+    /// certain text: these run as the items are found, without a list of them. `None` when the
+    /// variable holds what cannot be read like this.
+    fn plain_source(
+        &mut self,
+        group: &'a Group,
+        rule: &'a Rule,
+        source: &'a Source,
+        others: &'a [Source],
+        base: usize,
+    ) -> Option<Result<(), TransformError>> {
+        let context = &self.stack[base + source.context];
+        let [member] = source.path.as_slice() else {
+            let slot = match context {
+                Slot::Source(_) | Slot::Target(_) => context.clone(),
+                Slot::Shared(..) | Slot::Unset => return None,
+            };
+            if !source.path.is_empty() || source.condition.is_some() {
+                return None;
+            }
+            if let Some(variable) = source.variable {
+                self.stack[base + variable] = slot;
+            }
+            return Some(self.sources(group, rule, others, base));
+        };
+        let Slot::Source(Item::Borrowed(parent, parent_type)) = *context else {
+            return None;
+        };
+        let wanted = match &source.condition {
+            None => None,
+            Some(Compiled::TextEquals(member, text)) => Some((member, text)),
+            Some(_) => return None,
+        };
+        let definitions = self.definitions;
+        let mut result = Ok(());
+        each_child(
+            definitions,
+            parent,
+            parent_type,
+            member,
+            &mut |child, id| {
+                if let Some((member, text)) = wanted
+                    && text_equals(definitions, (child, id), member, text) != Some(true)
+                {
+                    return;
+                }
+                if result.is_err() {
+                    return;
+                }
+                if let Some(variable) = source.variable {
+                    self.stack[base + variable] = Slot::Source(Item::Borrowed(child, id));
+                }
+                result = self.sources(group, rule, others, base);
+            },
+        );
+        Some(result)
     }
 
     fn evaluate<T>(
@@ -241,73 +305,40 @@ impl<'a> Engine<'a> {
         evaluator.holds(condition, Some(item))
     }
 
-    fn source(&self, source: &'a Source, base: usize) -> Result<Vec<Slot<'a>>, Failure> {
-        let context = &self.stack[base + source.context];
-        if source.path.is_empty()
-            && let Slot::Target(_) | Slot::Source(_) = context
-            && source.condition.is_none()
-            && source.check.is_none()
-            && source.type_id.is_none()
-        {
-            return Ok(vec![context.clone()]);
-        }
+    fn source(&self, source: &'a Source, base: usize) -> Result<Vec<Item<'a>>, Failure> {
         self.evaluate(base, |evaluator| {
             let Some(context) = evaluator.variables.variable(source.context) else {
                 return Ok(Vec::new());
             };
-            let mut items = Vec::new();
-            match (&context, source.path.as_slice(), &source.condition) {
-                // Most rules ask for the items of one element that have a certain text.
-                (
-                    Item::Borrowed(value, id),
-                    [member],
-                    Some(condition @ Compiled::TextEquals(..)),
-                ) if source.type_id.is_none() && source.cardinality.is_none() => {
-                    let mut failure = None;
-                    each_child(self.definitions, value, *id, member, &mut |child, id| {
-                        let item = Item::Borrowed(child, id);
-                        match evaluator.holds(condition, Some(&item)) {
-                            Ok(true) => items.push(item),
-                            Ok(false) => {}
-                            Err(reason) => failure = Some(reason),
-                        }
-                    });
-                    if let Some(reason) = failure {
-                        return Err(reason);
+            let mut items = vec![context];
+            for member in &source.path {
+                let mut children = Vec::new();
+                for item in &items {
+                    item.children(self.definitions, member, &mut children);
+                }
+                items = children;
+            }
+            if let (true, Some(default)) = (items.is_empty(), &source.default) {
+                items.extend(operand_item(evaluator, default)?);
+            }
+            if let Some(id) = source.type_id {
+                items.retain(|item| self.definitions.is_a(item.type_id(), id));
+            }
+            if let Some((minimum, maximum)) = source.cardinality
+                && (items.len() < minimum || maximum.is_some_and(|max| items.len() > max))
+            {
+                let maximum = maximum.map_or("*".to_owned(), |max| max.to_string());
+                let found = items.len();
+                return Err(format!("there are {found} items, not {minimum}..{maximum}"));
+            }
+            if let Some(condition) = &source.condition {
+                let mut kept = Vec::new();
+                for item in items {
+                    if self.holds(source, condition, &item, base)? {
+                        kept.push(item);
                     }
                 }
-                (_, path, condition) => {
-                    items.push(context);
-                    for member in path {
-                        let mut children = Vec::new();
-                        for item in &items {
-                            item.children(self.definitions, member, &mut children);
-                        }
-                        items = children;
-                    }
-                    if let (true, Some(default)) = (items.is_empty(), &source.default) {
-                        items.extend(operand_item(evaluator, default)?);
-                    }
-                    if let Some(id) = source.type_id {
-                        items.retain(|item| self.definitions.is_a(item.type_id(), id));
-                    }
-                    if let Some((minimum, maximum)) = source.cardinality
-                        && (items.len() < minimum || maximum.is_some_and(|max| items.len() > max))
-                    {
-                        let maximum = maximum.map_or("*".to_owned(), |max| max.to_string());
-                        let found = items.len();
-                        return Err(format!("there are {found} items, not {minimum}..{maximum}"));
-                    }
-                    if let Some(condition) = condition {
-                        let mut kept = Vec::new();
-                        for item in items {
-                            if self.holds(source, condition, &item, base)? {
-                                kept.push(item);
-                            }
-                        }
-                        items = kept;
-                    }
-                }
+                items = kept;
             }
             if let Some(check) = &source.check {
                 for item in &items {
@@ -317,7 +348,7 @@ impl<'a> Engine<'a> {
                 }
             }
             choose(&mut items, source.list_mode)?;
-            Ok(items.into_iter().map(Slot::Source).collect())
+            Ok(items)
         })
     }
 
