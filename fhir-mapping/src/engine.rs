@@ -7,7 +7,7 @@ use crate::concept_map;
 use crate::definitions::{Definitions, Kind, TypeId};
 use crate::error::TransformError;
 use crate::fhirpath::compile::Compiled;
-use crate::fhirpath::evaluate::{Evaluator, Failure, Variables};
+use crate::fhirpath::evaluate::{Evaluator, Failure, Variables, text_equals};
 use crate::item::{Item, each_child};
 use crate::language::syntax::{Mode, SourceListMode};
 use crate::output::{NodeId, Output};
@@ -15,6 +15,9 @@ use crate::program::{Group, GroupId, MapEntry, Operand, Program, Rule, Source, T
 
 /// How deep rules may run inside one another, so that no map exhausts the stack.
 const MAXIMUM_DEPTH: usize = 200;
+
+/// How many rules a transform may run, so that every map ends.
+const MAXIMUM_RULES: usize = 1_000_000;
 
 #[derive(Debug, Clone)]
 enum Slot<'a> {
@@ -41,6 +44,7 @@ struct Engine<'a> {
     output: Output<'a>,
     stack: Vec<Slot<'a>>,
     depth: usize,
+    rules: usize,
     seed: Uuid,
     uuids: u64,
 }
@@ -49,10 +53,17 @@ struct Engine<'a> {
 struct Frame<'s, 'a> {
     slots: &'s [Slot<'a>],
     output: &'s Output<'a>,
+    /// The variable of the source whose items are being chosen, which no slot holds yet.
+    own: Option<(usize, &'s Item<'a>)>,
 }
 
 impl<'a> Variables<'a> for Frame<'_, 'a> {
     fn variable(&self, slot: usize) -> Option<Item<'a>> {
+        if let Some((own, item)) = self.own
+            && own == slot
+        {
+            return Some(item.clone());
+        }
         match self.slots.get(slot)? {
             Slot::Source(item) => Some(item.clone()),
             Slot::Target(node) | Slot::Shared(_, node) => self.output.read(*node),
@@ -102,6 +113,7 @@ pub(crate) fn transform(
         output: Output::new(definitions),
         stack: Vec::with_capacity(64),
         depth: 0,
+        rules: 0,
         seed,
         uuids: 0,
     };
@@ -115,7 +127,8 @@ pub(crate) fn transform(
         .push(Slot::Source(Item::Borrowed(input, source_type)));
     engine.stack.push(Slot::Target(root));
     engine.group(entry.group, 0)?;
-    Ok(engine.output.value(root, 0).unwrap_or(Value::Null))
+    drop(engine.stack);
+    Ok(engine.output.into_value(root))
 }
 
 impl<'a> Engine<'a> {
@@ -159,6 +172,11 @@ impl<'a> Engine<'a> {
             let reason = format!("more than {MAXIMUM_DEPTH} rules run inside one another");
             return Err(self.fail(group, rule, reason));
         }
+        if self.rules == MAXIMUM_RULES {
+            let reason = format!("more than {MAXIMUM_RULES} rules would run");
+            return Err(self.fail(group, rule, reason));
+        }
+        self.rules += 1;
         self.depth += 1;
         let result = self.sources(group, rule, &rule.sources, base);
         self.depth -= 1;
@@ -176,16 +194,79 @@ impl<'a> Engine<'a> {
         let Some((source, others)) = sources.split_first() else {
             return self.apply(group, rule, base);
         };
+        if source.is_plain()
+            && let Some(result) = self.plain_source(group, rule, source, others, base)
+        {
+            return result;
+        }
         let items = self
             .source(source, base)
             .map_err(|reason| self.fail(group, rule, reason))?;
-        for slot in items {
+        for item in items {
             if let Some(variable) = source.variable {
-                self.stack[base + variable] = slot;
+                self.stack[base + variable] = Slot::Source(item);
             }
             self.sources(group, rule, others, base)?;
         }
         Ok(())
+    }
+
+    /// Most rules ask for a variable, or for the items of one element, perhaps those that have a
+    /// certain text: these run as the items are found, without a list of them. `None` when the
+    /// variable holds what cannot be read like this.
+    fn plain_source(
+        &mut self,
+        group: &'a Group,
+        rule: &'a Rule,
+        source: &'a Source,
+        others: &'a [Source],
+        base: usize,
+    ) -> Option<Result<(), TransformError>> {
+        let context = &self.stack[base + source.context];
+        let [member] = source.path.as_slice() else {
+            let slot = match context {
+                Slot::Source(_) | Slot::Target(_) => context.clone(),
+                Slot::Shared(..) | Slot::Unset => return None,
+            };
+            if !source.path.is_empty() || source.condition.is_some() {
+                return None;
+            }
+            if let Some(variable) = source.variable {
+                self.stack[base + variable] = slot;
+            }
+            return Some(self.sources(group, rule, others, base));
+        };
+        let Slot::Source(Item::Borrowed(parent, parent_type)) = *context else {
+            return None;
+        };
+        let wanted = match &source.condition {
+            None => None,
+            Some(Compiled::TextEquals(member, text)) => Some((member, text)),
+            Some(_) => return None,
+        };
+        let definitions = self.definitions;
+        let mut result = Ok(());
+        each_child(
+            definitions,
+            parent,
+            parent_type,
+            member,
+            &mut |child, id| {
+                if let Some((member, text)) = wanted
+                    && text_equals(definitions, (child, id), member, text) != Some(true)
+                {
+                    return;
+                }
+                if result.is_err() {
+                    return;
+                }
+                if let Some(variable) = source.variable {
+                    self.stack[base + variable] = Slot::Source(Item::Borrowed(child, id));
+                }
+                result = self.sources(group, rule, others, base);
+            },
+        );
+        Some(result)
     }
 
     fn evaluate<T>(
@@ -196,6 +277,7 @@ impl<'a> Engine<'a> {
         let frame = Frame {
             slots: &self.stack[base..],
             output: &self.output,
+            own: None,
         };
         evaluation(&Evaluator {
             definitions: self.definitions,
@@ -203,83 +285,70 @@ impl<'a> Engine<'a> {
         })
     }
 
-    fn source(&self, source: &'a Source, base: usize) -> Result<Vec<Slot<'a>>, Failure> {
-        let context = &self.stack[base + source.context];
-        if source.path.is_empty()
-            && let Slot::Target(_) | Slot::Source(_) = context
-            && source.condition.is_none()
-            && source.check.is_none()
-            && source.type_id.is_none()
-        {
-            return Ok(vec![context.clone()]);
-        }
+    /// Whether a condition of a source holds for one of its items.
+    fn holds(
+        &self,
+        source: &Source,
+        condition: &'a Compiled,
+        item: &Item<'a>,
+        base: usize,
+    ) -> Result<bool, Failure> {
+        let frame = Frame {
+            slots: &self.stack[base..],
+            output: &self.output,
+            own: source.variable.map(|slot| (slot, item)),
+        };
+        let evaluator = Evaluator {
+            definitions: self.definitions,
+            variables: &frame,
+        };
+        evaluator.holds(condition, Some(item))
+    }
+
+    fn source(&self, source: &'a Source, base: usize) -> Result<Vec<Item<'a>>, Failure> {
         self.evaluate(base, |evaluator| {
             let Some(context) = evaluator.variables.variable(source.context) else {
                 return Ok(Vec::new());
             };
-            let mut items = Vec::new();
-            match (&context, source.path.as_slice(), &source.condition) {
-                // Most rules ask for the items of one element that have a certain text.
-                (
-                    Item::Borrowed(value, id),
-                    [member],
-                    Some(condition @ Compiled::TextEquals(..)),
-                ) if source.type_id.is_none() && source.cardinality.is_none() => {
-                    let mut failure = None;
-                    each_child(self.definitions, value, *id, member, &mut |child, id| {
-                        let item = Item::Borrowed(child, id);
-                        match evaluator.holds(condition, Some(&item)) {
-                            Ok(true) => items.push(item),
-                            Ok(false) => {}
-                            Err(reason) => failure = Some(reason),
-                        }
-                    });
-                    if let Some(reason) = failure {
-                        return Err(reason);
+            let mut items = vec![context];
+            for member in &source.path {
+                let mut children = Vec::new();
+                for item in &items {
+                    item.children(self.definitions, member, &mut children);
+                }
+                items = children;
+            }
+            if let (true, Some(default)) = (items.is_empty(), &source.default) {
+                items.extend(operand_item(evaluator, default)?);
+            }
+            if let Some(id) = source.type_id {
+                items.retain(|item| self.definitions.is_a(item.type_id(), id));
+            }
+            if let Some((minimum, maximum)) = source.cardinality
+                && (items.len() < minimum || maximum.is_some_and(|max| items.len() > max))
+            {
+                let maximum = maximum.map_or("*".to_owned(), |max| max.to_string());
+                let found = items.len();
+                return Err(format!("there are {found} items, not {minimum}..{maximum}"));
+            }
+            if let Some(condition) = &source.condition {
+                let mut kept = Vec::new();
+                for item in items {
+                    if self.holds(source, condition, &item, base)? {
+                        kept.push(item);
                     }
                 }
-                (_, path, condition) => {
-                    items.push(context);
-                    for member in path {
-                        let mut children = Vec::new();
-                        for item in &items {
-                            item.children(self.definitions, member, &mut children);
-                        }
-                        items = children;
-                    }
-                    if let (true, Some(default)) = (items.is_empty(), &source.default) {
-                        items.extend(operand_item(evaluator, default)?);
-                    }
-                    if let Some(id) = source.type_id {
-                        items.retain(|item| self.definitions.is_a(item.type_id(), id));
-                    }
-                    if let Some((minimum, maximum)) = source.cardinality
-                        && (items.len() < minimum || maximum.is_some_and(|max| items.len() > max))
-                    {
-                        let maximum = maximum.map_or("*".to_owned(), |max| max.to_string());
-                        let found = items.len();
-                        return Err(format!("there are {found} items, not {minimum}..{maximum}"));
-                    }
-                    if let Some(condition) = condition {
-                        let mut kept = Vec::new();
-                        for item in items {
-                            if evaluator.holds(condition, Some(&item))? {
-                                kept.push(item);
-                            }
-                        }
-                        items = kept;
-                    }
-                }
+                items = kept;
             }
             if let Some(check) = &source.check {
                 for item in &items {
-                    if !evaluator.holds(check, Some(item))? {
+                    if !self.holds(source, check, item, base)? {
                         return Err("its check does not hold".to_owned());
                     }
                 }
             }
             choose(&mut items, source.list_mode)?;
-            Ok(items.into_iter().map(Slot::Source).collect())
+            Ok(items)
         })
     }
 

@@ -35,6 +35,14 @@ impl<'a> Item<'a> {
         }
     }
 
+    /// The value itself, copied only when others hold it, too.
+    pub(crate) fn into_value(self) -> Value {
+        match self {
+            Self::Borrowed(value, _) => value.clone(),
+            Self::Owned(value, _) => Rc::unwrap_or_clone(value),
+        }
+    }
+
     pub(crate) fn type_id(&self) -> TypeId {
         match self {
             Self::Borrowed(_, id) | Self::Owned(_, id) => *id,

@@ -1,4 +1,69 @@
-//! FHIR Mapping Language.
+//! FHIR Mapping Language: parses maps, compiles them once, and runs them on JSON in microseconds.
+//!
+//! ```
+//! use fhir_mapping::MapLibrary;
+//! use serde_json::json;
+//! use uuid::Uuid;
+//!
+//! let mut library = MapLibrary::new();
+//! library.add_map(
+//!     r#"
+//!     /// url = 'http://example.org/StructureMap/name'
+//!     uses "http://hl7.org/fhir/StructureDefinition/QuestionnaireResponse" alias Answers as source
+//!     uses "http://hl7.org/fhir/StructureDefinition/Patient" alias Patient as target
+//!
+//!     group Name(source answers : Answers, target patient : Patient) {
+//!       answers.item as item where linkId = 'name' -> patient.name as name then {
+//!         item.answer as answer -> name.text = (%answer.value);
+//!       } "name";
+//!     }
+//!     "#,
+//! )?;
+//! let maps = library.compile()?;
+//! let answers = json!({
+//!     "resourceType": "QuestionnaireResponse",
+//!     "item": [{"linkId": "name", "answer": [{"valueString": "Aroha Ngata"}]}],
+//! });
+//! let patient = maps.transform("http://example.org/StructureMap/name", &answers, Uuid::nil())?;
+//! assert_eq!(
+//!     patient,
+//!     json!({"resourceType": "Patient", "name": [{"text": "Aroha Ngata"}]})
+//! );
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # The language
+//! Where the specification leaves a choice, this engine does what HL7's Java engine does.
+//!
+//! **Maps**: `///` metadata and `map`, `conceptmap` (without `unmapped`), `uses`, `imports` (with
+//! `*`), `let`, `group` with `extends`, `<<types>>` and `<<type+>>`.
+//!
+//! **Sources**: a variable or a path from one; type, cardinality, `default`, list modes, variable,
+//! `where`, `check`. `log` is compiled and not run: it would hold what people answered. Several
+//! sources run the rule for every combination of their items.
+//!
+//! **Targets**: an element, or a variable alone; `share`. The list modes `first`, `last`,
+//! `collate` and `single` are refused when the map is compiled.
+//!
+//! **Transforms**: a constant, a variable, an expression in parentheses, `create`, `copy`,
+//! `evaluate`, `truncate`, `append`, `cast` (to primitives), `uuid`, `reference`, `pointer`,
+//! `translate` (to `code` or `Coding`), `c`, `cc`, `id`, `cp`, `qty`. `escape`, `dateOp` and every
+//! other transform are refused when the map is compiled.
+//!
+//! **FHIRPath**: paths, `$this`, `%variable`, indexers, literals (no quantities); the operators
+//! `and or xor implies = != ~ !~ < <= > >= in contains is as | & + - * / div mod`; the functions
+//! `all combine contains count distinct empty endsWith exists extension first hasValue iif indexOf
+//! join last length lower not ofType as is replace select single skip split startsWith substring
+//! tail take toInteger toString trim union upper where`. Every other function is refused when the
+//! map is compiled. A name at the start of a path is a variable if there is one, else an element.
+//!
+//! **Types**: those of FHIR R4, and logical models and profiles that are added. An element that a
+//! type does not have is refused when the map is compiled, if the type is known by then; else the
+//! transform fails. Extensions of primitives (`_birthDate`) are not read.
+//!
+//! Where an element's type is another primitive than the value's, the value is converted as FHIR
+//! writes it (`"2"` to `2`); a value of another complex type is an error. An element that would be
+//! empty is left out.
 
 mod concept_map;
 mod definitions;

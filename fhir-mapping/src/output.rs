@@ -64,7 +64,7 @@ impl<'a> Output<'a> {
         match content {
             Content::Item(item) => Some(item.clone()),
             Content::Properties(_) => {
-                let value = self.value(node, 0)?;
+                let value = self.value(node, true)?;
                 Some(Item::computed(value, *type_id))
             }
         }
@@ -358,56 +358,91 @@ impl<'a> Output<'a> {
         }
     }
 
-    /// The node as JSON; `None` when it is empty, which FHIR does not allow.
-    pub(crate) fn value(&self, node: NodeId, depth: usize) -> Option<Value> {
-        let Node { type_id, content } = &self.nodes[node.0];
-        let properties = match content {
-            Content::Item(item) => return Some(item.value().clone()),
-            Content::Properties(properties) => properties,
-        };
-        let definition = self.definitions.get(*type_id)?;
-        let mut object = Map::with_capacity(properties.len() + 1);
-        if definition.kind == Kind::Resource {
-            object.insert(
-                "resourceType".to_owned(),
-                Value::String(definition.name.clone()),
-            );
-        }
-        for property in properties {
-            let Some(element) = definition.elements.get(property.element) else {
-                continue;
-            };
-            let mut values = property
-                .values
-                .iter()
-                .filter_map(|value| self.value(*value, depth + 1));
-            let value = if element.list {
-                let values: Vec<Value> = values.collect();
-                if values.is_empty() {
-                    continue;
-                }
-                Value::Array(values)
-            } else {
-                match values.next() {
-                    Some(value) => value,
-                    None => continue,
-                }
-            };
-            object.insert(self.json_name(element, property.choice), value);
-        }
-        if object.is_empty() && depth > 0 {
-            return None;
-        }
-        Some(Value::Object(object))
+    /// The finished tree as JSON.
+    pub(crate) fn into_value(mut self, root: NodeId) -> Value {
+        self.take(root, true).unwrap_or(Value::Null)
     }
 
-    fn json_name(&self, element: &Element, choice: Option<TypeId>) -> String {
-        let mut name = element.name.clone();
-        if let Some(choice) = choice {
-            let mut suffix = self.definitions.name(choice).chars();
-            name.extend(suffix.next().map(|first| first.to_ascii_uppercase()));
-            name.push_str(suffix.as_str());
+    /// The node as JSON, moving out what was computed; `None` when it is empty, which FHIR does
+    /// not allow.
+    fn take(&mut self, node: NodeId, is_root: bool) -> Option<Value> {
+        let type_id = self.nodes[node.0].type_id;
+        let empty = Content::Properties(Vec::new());
+        match std::mem::replace(&mut self.nodes[node.0].content, empty) {
+            Content::Item(item) => Some(item.into_value()),
+            Content::Properties(properties) => {
+                let definitions = self.definitions;
+                object(definitions, type_id, &properties, is_root, &mut |value| {
+                    self.take(value, false)
+                })
+            }
         }
-        name
     }
+
+    /// As [`Self::take`], and the tree stays as it is.
+    fn value(&self, node: NodeId, is_root: bool) -> Option<Value> {
+        let Node { type_id, content } = &self.nodes[node.0];
+        match content {
+            Content::Item(item) => Some(item.value().clone()),
+            Content::Properties(properties) => object(
+                self.definitions,
+                *type_id,
+                properties,
+                is_root,
+                &mut |value| self.value(value, false),
+            ),
+        }
+    }
+}
+
+fn object(
+    definitions: &Definitions,
+    type_id: TypeId,
+    properties: &[Property],
+    is_root: bool,
+    value: &mut dyn FnMut(NodeId) -> Option<Value>,
+) -> Option<Value> {
+    let definition = definitions.get(type_id)?;
+    let mut object = Map::with_capacity(properties.len() + 1);
+    if definition.kind == Kind::Resource {
+        object.insert(
+            "resourceType".to_owned(),
+            Value::String(definition.name.clone()),
+        );
+    }
+    for property in properties {
+        let Some(element) = definition.elements.get(property.element) else {
+            continue;
+        };
+        let mut values = property.values.iter().filter_map(|node| value(*node));
+        let value = if element.list {
+            let mut array = Vec::with_capacity(property.values.len());
+            array.extend(values);
+            if array.is_empty() {
+                continue;
+            }
+            Value::Array(array)
+        } else {
+            match values.next() {
+                Some(value) => value,
+                None => continue,
+            }
+        };
+        object.insert(json_name(definitions, element, property.choice), value);
+    }
+    if object.is_empty() && !is_root {
+        return None;
+    }
+    Some(Value::Object(object))
+}
+
+fn json_name(definitions: &Definitions, element: &Element, choice: Option<TypeId>) -> String {
+    let Some(choice) = choice else {
+        return element.name.clone();
+    };
+    let mut suffix = definitions.name(choice).chars();
+    let mut name = element.name.clone();
+    name.extend(suffix.next().map(|first| first.to_ascii_uppercase()));
+    name.push_str(suffix.as_str());
+    name
 }

@@ -62,6 +62,7 @@ pub(crate) struct Primitives {
     pub(crate) date: TypeId,
     pub(crate) date_time: TypeId,
     pub(crate) time: TypeId,
+    pub(crate) instant: TypeId,
     pub(crate) id: TypeId,
     pub(crate) code: TypeId,
     pub(crate) uri: TypeId,
@@ -91,6 +92,7 @@ impl Definitions {
                 date: id("date"),
                 date_time: id("dateTime"),
                 time: id("time"),
+                instant: id("instant"),
                 id: id("id"),
                 code: id("code"),
                 uri: id("uri"),
@@ -213,3 +215,139 @@ fn capitalized_equal(name: &str, suffix: &str) -> bool {
 
 /// A lazily parsed line of definitions.
 type Lazy = OnceLock<TypeDefinition>;
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn every_line_of_r4_is_read_whole() {
+        let definitions = Definitions::new();
+        let text = include_str!("../../definitions/r4.txt");
+        for (line, id) in text.lines().zip(0..) {
+            let definition = definitions.get(TypeId(id)).unwrap();
+            let words: Vec<&str> = line.split(' ').collect();
+            assert_eq!(definition.name, words[0]);
+            assert_eq!(definition.base.is_none(), words[2] == "-", "{line}");
+            assert_eq!(definition.elements.len(), words.len() - 3);
+            for (element, word) in definition.elements.iter().zip(&words[3..]) {
+                let types = word.rsplit(':').next().unwrap();
+                let count = if types == "*" {
+                    0
+                } else {
+                    types.split(',').count()
+                };
+                assert_eq!(element.types.len(), count, "{line}");
+            }
+        }
+    }
+
+    #[test]
+    fn elements_by_name_and_by_the_name_of_a_choice() {
+        let definitions = Definitions::new();
+        let id = |name| definitions.by_name(name).unwrap();
+        let element = |type_name, name| {
+            let found = definitions.element(id(type_name), name)?;
+            let element = &definitions.get(id(type_name))?.elements[found.index];
+            Some((element.name.as_str(), element.list, found.choice))
+        };
+        assert_eq!(element("Patient", "name"), Some(("name", true, None)));
+        assert_eq!(
+            element("Patient", "deceased"),
+            Some(("deceased", false, None))
+        );
+        assert_eq!(
+            element("Patient", "deceasedDateTime"),
+            Some(("deceased", false, Some(id("dateTime"))))
+        );
+        assert_eq!(element("Patient", "deceasedString"), None);
+        assert_eq!(
+            element("Extension", "valueCodeableConcept"),
+            Some(("value", false, Some(id("CodeableConcept"))))
+        );
+        assert_eq!(element("Extension", "valuestring"), None);
+        assert_eq!(element("Extension", "valueNothing"), None);
+    }
+
+    #[test]
+    fn types_are_derived_from_their_bases() {
+        let definitions = Definitions::new();
+        let is_a = |id, base| {
+            let id = definitions.by_name(id).unwrap();
+            definitions.is_a(id, definitions.by_name(base).unwrap())
+        };
+        assert!(is_a("Patient", "Resource"));
+        assert!(is_a("code", "string"));
+        assert!(is_a("Age", "Quantity"));
+        assert!(is_a("Patient.contact", "BackboneElement"));
+        assert!(!is_a("string", "code"));
+        assert!(!is_a("Patient", "Observation"));
+    }
+
+    #[test]
+    fn a_structure_definition_that_cannot_be_used_is_named() {
+        let base = json!({"resourceType": "StructureDefinition", "url": "http://example.org/x",
+            "kind": "logical", "derivation": "specialization", "name": "X",
+            "differential": {"element": [{"path": "X"}, {"path": "X.a", "type": [{"code": "string"}]}]}});
+        assert_eq!(Definitions::new().add(&base), Ok(()));
+        for (pointer, value, reason) in [
+            (
+                "/resourceType",
+                json!("Patient"),
+                "this is no StructureDefinition",
+            ),
+            (
+                "/kind",
+                json!("resource"),
+                "only logical models and profiles can be added",
+            ),
+            ("/derivation", json!("constraint"), "type is missing"),
+            ("/url", json!(null), "url is missing"),
+            (
+                "/differential",
+                json!({}),
+                "differential.element is missing",
+            ),
+            (
+                "/differential/element/1/path",
+                json!(null),
+                "an element has no path",
+            ),
+            ("/differential/element/1/type", json!([]), "X.a has no type"),
+            (
+                "/differential/element/1/type",
+                json!([{"code": "Foo"}]),
+                "X.a has the type Foo, which is not known",
+            ),
+            (
+                "/differential/element/1/contentReference",
+                json!("#X.b"),
+                "X.b is not defined",
+            ),
+        ] {
+            let mut resource = base.clone();
+            match pointer.rsplit_once('/') {
+                Some((parent, name)) => resource.pointer_mut(parent).unwrap()[name] = value,
+                None => unreachable!(),
+            }
+            let error = Definitions::new().add(&resource).unwrap_err().to_string();
+            assert!(error.ends_with(reason), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_profile_stands_for_its_type() {
+        let mut definitions = Definitions::new();
+        let profile = json!({"resourceType": "StructureDefinition", "url": "http://example.org/p",
+            "kind": "resource", "derivation": "constraint", "type": "Patient"});
+        definitions.add(&profile).unwrap();
+        assert_eq!(
+            definitions.by_url("http://example.org/p|1.0.0"),
+            definitions.by_name("Patient")
+        );
+    }
+}

@@ -7,6 +7,9 @@ use crate::definitions::{Kind, TypeId};
 use crate::item::{Known, Member};
 use crate::program::scope::{Refusal, Scope};
 
+/// How many constants may stand for one another in turn; each is compiled where it is used.
+const MAXIMUM_CONSTANT_DEPTH: usize = 10;
+
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Compiled {
     Literal(Value, TypeId),
@@ -193,18 +196,20 @@ pub(crate) fn compile(
                 Operator::DivideWhole | Operator::Modulo => Some(primitives.integer),
                 _ => Some(primitives.boolean),
             };
-            (binary(*operator, left, right), id)
+            (binary(scope, *operator, left, right), id)
         }
     })
 }
 
-fn binary(operator: Operator, left: Compiled, right: Compiled) -> Compiled {
+fn binary(scope: &Scope<'_>, operator: Operator, left: Compiled, right: Compiled) -> Compiled {
     match (operator, left, right) {
         (
             Operator::Equal,
             Compiled::Member(operand, member),
-            Compiled::Literal(Value::String(text), _),
-        ) if *operand == Compiled::This => Compiled::TextEquals(member, text),
+            Compiled::Literal(Value::String(text), id),
+        ) if *operand == Compiled::This && id == scope.definitions.primitives.string => {
+            Compiled::TextEquals(member, text)
+        }
         (operator, left, right) => Compiled::Binary(operator, Box::new(left), Box::new(right)),
     }
 }
@@ -220,8 +225,9 @@ fn variable(
     let Some(constant) = constants.get(name) else {
         return Ok(None);
     };
-    if scope.constant_depth > constants.len() {
-        return Err((constant.position, format!("{name} is defined by itself")));
+    if scope.constant_depth == MAXIMUM_CONSTANT_DEPTH {
+        let reason = format!("{name} is defined by itself, or by too many other constants");
+        return Err((constant.position, reason));
     }
     scope.constant_depth += 1;
     let compiled = compile(scope, Context::None, constant);

@@ -51,7 +51,10 @@ impl<'a, V: Variables<'a>> Evaluator<'a, '_, V> {
                 found
             }
             Compiled::TextEquals(member, text) => {
-                let equal = this.and_then(|this| self.text_equals(this, member, text));
+                let equal = this.and_then(|this| {
+                    let parent = (this.value(), this.type_id());
+                    text_equals(self.definitions, parent, member, text)
+                });
                 self.boolean(equal)
             }
             Compiled::OfType(operand, id) => {
@@ -97,50 +100,11 @@ impl<'a, V: Variables<'a>> Evaluator<'a, '_, V> {
         expression: &'a Compiled,
         this: Option<&Item<'a>>,
     ) -> Result<bool, Failure> {
-        if let (Compiled::TextEquals(member, text), Some(this)) = (expression, this) {
-            return Ok(self.text_equals(this, member, text) == Some(true));
-        }
         Ok(truth(&self.items(expression, this)?)? == Some(true))
-    }
-
-    fn text_equals(&self, this: &Item<'a>, member: &Member, text: &str) -> Option<bool> {
-        let mut count = 0;
-        let mut equal = true;
-        let string = self.definitions.primitives.string;
-        each_child(
-            self.definitions,
-            this.value(),
-            this.type_id(),
-            member,
-            &mut |child, id| {
-                count += 1;
-                equal = match child {
-                    Value::String(child) if child == text => true,
-                    Value::String(_) if !self.is_time(id) => false,
-                    _ => {
-                        let text = Value::String(text.to_owned());
-                        self.equal_values(child, id, &text, string) == Some(true)
-                    }
-                };
-            },
-        );
-        match count {
-            0 => None,
-            1 => Some(equal),
-            _ => Some(false),
-        }
     }
 
     fn is(&self, item: &Item<'a>, id: TypeId) -> bool {
         self.definitions.is_a(item.type_id(), id)
-    }
-
-    fn is_time(&self, id: TypeId) -> bool {
-        let primitives = &self.definitions.primitives;
-        id == primitives.date
-            || id == primitives.date_time
-            || id == primitives.time
-            || self.definitions.name(id) == "instant"
     }
 
     fn boolean(&self, value: Option<bool>) -> Items<'a> {
@@ -332,31 +296,11 @@ impl<'a, V: Variables<'a>> Evaluator<'a, '_, V> {
     }
 
     fn equal_items(&self, left: &Item<'a>, right: &Item<'a>) -> Option<bool> {
-        self.equal_values(left.value(), left.type_id(), right.value(), right.type_id())
-    }
-
-    fn equal_values(
-        &self,
-        left: &Value,
-        left_type: TypeId,
-        right: &Value,
-        right_type: TypeId,
-    ) -> Option<bool> {
-        match (left, right) {
-            (Value::String(left), Value::String(right)) => {
-                if left == right {
-                    return Some(true);
-                }
-                if self.is_time(left_type) || self.is_time(right_type) {
-                    return compare_times(left, right).map(Ordering::is_eq);
-                }
-                Some(false)
-            }
-            (Value::Number(left), Value::Number(right)) => {
-                Some(left == right || left.as_f64() == right.as_f64())
-            }
-            (left, right) => Some(left == right),
-        }
+        equal_values(
+            self.definitions,
+            (left.value(), left.type_id()),
+            (right.value(), right.type_id()),
+        )
     }
 
     fn equivalent(&self, left: &[Item<'a>], right: &[Item<'a>]) -> bool {
@@ -389,7 +333,9 @@ impl<'a, V: Variables<'a>> Evaluator<'a, '_, V> {
                 })
             }
             (Value::String(a), Value::String(b)) => {
-                if self.is_time(left.type_id()) || self.is_time(right.type_id()) {
+                if is_time(self.definitions, left.type_id())
+                    || is_time(self.definitions, right.type_id())
+                {
                     return Ok(compare_times(a, b));
                 }
                 Ok(Some(a.cmp(b)))
@@ -601,6 +547,70 @@ impl<'a, V: Variables<'a>> Evaluator<'a, '_, V> {
         };
         Ok(vec![item])
     }
+}
+
+/// Whether the one child of a name is this text.
+pub(crate) fn text_equals(
+    definitions: &Definitions,
+    (parent, parent_type): (&Value, TypeId),
+    member: &Member,
+    text: &str,
+) -> Option<bool> {
+    let mut count = 0;
+    let mut equal = None;
+    each_child(
+        definitions,
+        parent,
+        parent_type,
+        member,
+        &mut |child, id| {
+            count += 1;
+            equal = match child {
+                Value::String(child) if child == text => Some(true),
+                Value::String(_) if !is_time(definitions, id) => Some(false),
+                _ => {
+                    let text = Value::String(text.to_owned());
+                    let string = definitions.primitives.string;
+                    equal_values(definitions, (child, id), (&text, string))
+                }
+            };
+        },
+    );
+    match count {
+        0 => None,
+        1 => equal,
+        _ => Some(false),
+    }
+}
+
+fn equal_values(
+    definitions: &Definitions,
+    (left, left_type): (&Value, TypeId),
+    (right, right_type): (&Value, TypeId),
+) -> Option<bool> {
+    match (left, right) {
+        (Value::String(left), Value::String(right)) => {
+            if left == right {
+                return Some(true);
+            }
+            if is_time(definitions, left_type) || is_time(definitions, right_type) {
+                return compare_times(left, right).map(Ordering::is_eq);
+            }
+            Some(false)
+        }
+        (Value::Number(left), Value::Number(right)) => {
+            Some(left == right || left.as_f64() == right.as_f64())
+        }
+        (left, right) => Some(left == right),
+    }
+}
+
+fn is_time(definitions: &Definitions, id: TypeId) -> bool {
+    let primitives = &definitions.primitives;
+    id == primitives.date
+        || id == primitives.date_time
+        || id == primitives.time
+        || id == primitives.instant
 }
 
 /// The only item, if there is one; several are a failure.

@@ -4,3 +4,6 @@ pub(crate) mod compile;
 pub(crate) mod evaluate;
 pub(crate) mod parser;
 pub(crate) mod syntax;
+
+#[cfg(test)]
+mod tests;

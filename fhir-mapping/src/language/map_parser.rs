@@ -27,6 +27,17 @@ pub(crate) fn parse(text: &str) -> Result<StructureMap, MapError> {
     parser.map()
 }
 
+/// Parses an expression that stands alone.
+#[cfg(test)]
+pub(crate) fn expression(text: &str) -> Result<Expression, MapError> {
+    let mut parser = Parser::new(text)?;
+    let expression = parser.expression()?;
+    match parser.token() {
+        Token::End => Ok(expression),
+        _ => Err(parser.unexpected("the end")),
+    }
+}
+
 impl<'t> Parser<'t> {
     fn new(text: &'t str) -> Result<Self, MapError> {
         Ok(Self {
@@ -370,6 +381,10 @@ impl<'t> Parser<'t> {
         self.symbol("(")?;
         let mut inputs = vec![self.input()?];
         while self.take_symbol(",") {
+            // Maps of the WHO guide have a comma after the last input.
+            if *self.token() == Token::Symbol(")") {
+                break;
+            }
             inputs.push(self.input()?);
         }
         self.symbol(")")?;
@@ -541,7 +556,11 @@ impl<'t> Parser<'t> {
     fn path(&mut self) -> Result<Vec<String>, MapError> {
         let mut path = Vec::new();
         while self.take_symbol(".") {
-            path.push(self.identifier("an element")?);
+            // A name such as `-260` of a logical model stands in quotes.
+            path.push(match self.token() {
+                Token::Text(_) => self.text("an element")?,
+                _ => self.identifier("an element")?,
+            });
         }
         Ok(path)
     }

@@ -411,6 +411,12 @@ impl GroupCompiler<'_, '_> {
             None => None,
             Some(parameter) => Some(self.operand(parameter)?),
         };
+        // Conditions may name the source's own variable, as HL7's engine lets them.
+        let variable = match &source.variable {
+            Some(name) => Some(self.scope.declare(name, Mode::Source, type_id)),
+            None if simple => Some(self.scope.declare("", Mode::Source, type_id)),
+            None => None,
+        };
         let item = Context::Item(type_id);
         let mut compiled = |expression: &Option<Expression>| match expression {
             None => Ok(None),
@@ -422,11 +428,6 @@ impl GroupCompiler<'_, '_> {
         let check = compiled(&source.check)?;
         // A log would hold what people answered: its expression is checked, and not run.
         compiled(&source.log)?;
-        let variable = match &source.variable {
-            Some(name) => Some(self.scope.declare(name, Mode::Source, type_id)),
-            None if simple => Some(self.scope.declare("", Mode::Source, type_id)),
-            None => None,
-        };
         Ok(Source {
             context: slot,
             path,

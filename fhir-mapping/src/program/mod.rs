@@ -82,6 +82,17 @@ pub(crate) struct Source {
     pub(crate) check: Option<Compiled>,
 }
 
+impl Source {
+    /// Whether there is nothing to it but a path and a condition.
+    pub(crate) fn is_plain(&self) -> bool {
+        self.type_id.is_none()
+            && self.cardinality.is_none()
+            && self.default.is_none()
+            && self.list_mode.is_none()
+            && self.check.is_none()
+    }
+}
+
 #[derive(Debug)]
 pub(crate) struct Target {
     pub(crate) place: Option<(usize, Member)>,

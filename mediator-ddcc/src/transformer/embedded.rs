@@ -87,8 +87,8 @@ impl EmbeddedTransformer {
         Self::compile(library()?)
     }
 
-    /// The built-in maps and those of a folder: every `*.map` is a map, every `*.json` a
-    /// StructureDefinition or ConceptMap (other resources, such as Questionnaires, are left
+    /// The built-in maps and those of a folder: every `*.map` and `*.fml` is a map, every `*.json`
+    /// a StructureDefinition or ConceptMap (other resources, such as Questionnaires, are left
     /// alone). What has the url of something built in replaces it.
     ///
     /// # Errors
@@ -108,7 +108,7 @@ impl EmbeddedTransformer {
         for path in paths {
             let ending = path.extension().and_then(|ending| ending.to_str());
             let is_map = match ending {
-                Some("map") => true,
+                Some("map" | "fml") => true,
                 Some("json") => false,
                 _ => continue,
             };
@@ -517,7 +517,7 @@ mod tests {
             "http://example.org/own",
             &format!("{BASE}QRespToTRCoreDataSet"),
         );
-        fs::write(folder.path().join("replaced.map"), replaced).unwrap();
+        fs::write(folder.path().join("replaced.fml"), replaced).unwrap();
         fs::write(
             folder.path().join("own.json"),
             r#"{"resourceType": "Questionnaire"}"#,
