@@ -21,3 +21,7 @@ subset NotoSansArabic-Regular.ttf noto/NotoSansArabic-Regular.ttf '*'
 subset NotoSansArabic-Bold.ttf noto/NotoSansArabic-Bold.ttf '*'
 # Every ideograph of Unicode's first block and extension A, kana and full-width forms.
 subset DroidSansFallback.ttf droid/DroidSansFallbackFull.ttf 'U+0020,U+2E80-9FFF,U+F900-FAFF,U+FE30-FE4F,U+FF00-FFEF'
+for script in Armenian Bengali Devanagari Ethiopic Georgian Gujarati Gurmukhi Hebrew Kannada Khmer \
+    Lao Malayalam Myanmar Oriya Sinhala Tamil Telugu Thaana Thai; do
+    subset "NotoSans$script-Regular.ttf" "noto/NotoSans$script-Regular.ttf" '*'
+done

@@ -11,23 +11,41 @@ use rustybuzz::ttf_parser;
 
 use super::CardError;
 
-/// Fonts made by `fonts/subset.sh`, in the order in which they are asked for a character.
-const BUILT_IN: [(&[u8], bool); 5] = [
-    (include_bytes!("../../fonts/NotoSans-Regular.ttf.gz"), false),
-    (include_bytes!("../../fonts/NotoSans-Bold.ttf.gz"), true),
-    (
-        include_bytes!("../../fonts/NotoSansArabic-Regular.ttf.gz"),
-        false,
-    ),
-    (
-        include_bytes!("../../fonts/NotoSansArabic-Bold.ttf.gz"),
-        true,
-    ),
-    (
-        include_bytes!("../../fonts/DroidSansFallback.ttf.gz"),
-        false,
-    ),
-];
+macro_rules! built_in {
+    ($($name:literal)*) => {
+        /// Names and files of the fonts made by `fonts/subset.sh`, in the order in which they are
+        /// asked for a character.
+        const BUILT_IN: &[(&str, &[u8])] =
+            &[$(($name, include_bytes!(concat!("../../fonts/", $name, ".ttf.gz")))),*];
+    };
+}
+
+built_in! {
+    "NotoSans-Regular"
+    "NotoSans-Bold"
+    "NotoSansArabic-Regular"
+    "NotoSansArabic-Bold"
+    "DroidSansFallback"
+    "NotoSansArmenian-Regular"
+    "NotoSansBengali-Regular"
+    "NotoSansDevanagari-Regular"
+    "NotoSansEthiopic-Regular"
+    "NotoSansGeorgian-Regular"
+    "NotoSansGujarati-Regular"
+    "NotoSansGurmukhi-Regular"
+    "NotoSansHebrew-Regular"
+    "NotoSansKannada-Regular"
+    "NotoSansKhmer-Regular"
+    "NotoSansLao-Regular"
+    "NotoSansMalayalam-Regular"
+    "NotoSansMyanmar-Regular"
+    "NotoSansOriya-Regular"
+    "NotoSansSinhala-Regular"
+    "NotoSansTamil-Regular"
+    "NotoSansTelugu-Regular"
+    "NotoSansThaana-Regular"
+    "NotoSansThai-Regular"
+}
 
 /// Faces in the order in which they are asked for a character.
 pub(super) struct Fonts {
@@ -78,12 +96,12 @@ impl Face {
 
 impl Fonts {
     pub(super) fn built_in() -> Self {
-        let faces = BUILT_IN.map(|(packed, bold)| Face {
-            bold,
+        let face = |(name, packed): &(&str, &'static [u8])| Face {
+            bold: name.ends_with("-Bold"),
             packed,
             loaded: OnceLock::new(),
-        });
-        Self::new(faces.into())
+        };
+        Self::new(BUILT_IN.iter().map(face).collect())
     }
 
     /// The fonts of a folder (`.ttf`, `.otf`, and the first of each `.ttc`) by name, then those
@@ -184,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn every_ideograph_and_letter_of_the_official_languages_has_a_glyph() {
+    fn every_ideograph_and_the_letters_of_many_scripts_have_glyphs() {
         let fonts = Fonts::built_in();
         let faces: Vec<_> = fonts
             .faces()
@@ -198,6 +216,11 @@ mod tests {
             .chain('\u{660}'..='\u{6ef}')
             .chain('\u{1e00}'..='\u{1eff}')
             .chain('\u{4e00}'..='\u{9fa5}')
+            .chain('\u{10d0}'..='\u{10f0}')
+            .chain('\u{1780}'..='\u{17b3}')
+            .chain([
+                'Հ', 'א', 'क', 'ক', 'ਕ', 'ક', 'କ', 'த', 'త', 'ಕ', 'ക', 'ක', 'ก', 'ກ', 'က', 'አ', 'ދ',
+            ])
             .chain(['·', '’', '«', '»', '、', '。', '（', '）', '\u{fffd}', '…']);
         for letter in letters {
             assert!(
