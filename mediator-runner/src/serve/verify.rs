@@ -28,8 +28,8 @@ pub(super) async fn verify_codes(
     headers: HeaderMap,
     RequestBody(body): RequestBody,
 ) -> Answer {
-    let is_text = headers.contains_key(CONTENT_TYPE)
-        && media_type::is_one_of(&headers, &["text/plain"]);
+    let is_text =
+        headers.contains_key(CONTENT_TYPE) && media_type::is_one_of(&headers, &["text/plain"]);
     let codes = if is_text {
         lines(body)?
     } else if media_type::is_one_of(&headers, JSON_NAMES) {
@@ -123,7 +123,10 @@ fn codes(mut input: Value) -> Result<Codes, Failure> {
         Some(_) => Err(nothing_to_verify()),
         None => Err(Failure::new(
             StatusCode::BAD_REQUEST,
-            Issue::general(IssueType::Structure, "a code is a text: that of its QR code"),
+            Issue::general(
+                IssueType::Structure,
+                "a code is a text: that of its QR code",
+            ),
         )),
     }
 }
