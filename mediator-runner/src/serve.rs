@@ -27,6 +27,7 @@ use crate::service::{self, RunningService, StartError};
 
 use application::Application;
 use trust::TrustError;
+pub(crate) use trust::trusted_keys;
 
 /// Issue and verify over HTTP, as a FHIR API
 #[derive(Debug, clap::Args)]
@@ -98,7 +99,7 @@ async fn serve(mut configuration: Configuration) -> Result<(), ServeError> {
             Err(outcome) => tracing::error!("{}", outcome.summary()),
         }
     });
-    let trusted_keys = trust::trusted_keys(&configuration.verification, &signing_certificates)?;
+    let trusted_keys = trusted_keys(&configuration.verification, &signing_certificates)?;
     let server = server(&configuration, &service);
     let router = application::router(Application {
         generation: service,
