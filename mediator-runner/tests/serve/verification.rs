@@ -89,6 +89,31 @@ async fn codes_of_every_form_in_every_way() {
 }
 
 #[tokio::test]
+async fn documents() {
+    let runner = Runner::start();
+    let answer = runner.post(GENERATE, &vaccination(1)).await;
+    let document = answer.resource(200, "Bundle");
+    let pretty = serde_json::to_string_pretty(&document).unwrap();
+    for (media_type, body) in [
+        ("application/fhir+json", document.to_string()),
+        ("application/fhir+json", pretty.clone()),
+        ("text/plain", pretty),
+        (
+            "application/json",
+            json!({"code": document.to_string()}).to_string(),
+        ),
+    ] {
+        let verified = post(&runner, media_type, body).await;
+        assert_eq!(verified["valid"], true, "{verified}");
+        assert_eq!(verified["format"], "ddcc-document");
+    }
+    let mut changed = document;
+    changed["timestamp"] = json!("2030-01-01T00:00:00Z");
+    let verified = post(&runner, "application/fhir+json", changed.to_string()).await;
+    assert_eq!(verified["valid"], false);
+}
+
+#[tokio::test]
 async fn what_others_signed_or_changed_is_not_valid() {
     let codes = codes(&Runner::start()).await;
     let runner = Runner::start();
