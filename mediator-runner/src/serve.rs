@@ -1,6 +1,7 @@
 //! `mediator-runner serve`: the transactions over HTTP, as a FHIR API.
 
 mod application;
+mod counted;
 mod documents;
 mod fhir;
 mod generate;
@@ -27,6 +28,7 @@ use crate::service::{self, RunningService, StartError};
 
 use application::Application;
 use trust::TrustError;
+pub(crate) use trust::trusted_keys;
 
 /// Issue and verify over HTTP, as a FHIR API
 #[derive(Debug, clap::Args)]
@@ -98,14 +100,21 @@ async fn serve(mut configuration: Configuration) -> Result<(), ServeError> {
             Err(outcome) => tracing::error!("{}", outcome.summary()),
         }
     });
-    let trusted_keys = trust::trusted_keys(&configuration.verification, &signing_certificates)?;
+    let trusted_keys = trusted_keys(&configuration.verification, &signing_certificates)?;
     let server = server(&configuration, &service);
     let router = application::router(Application {
         generation: service,
         certificates: Arc::from(signing_certificates),
         trusted_keys: Arc::new(trusted_keys),
     });
-    let stopped = server.serve(router, listener, shutdown_signal()).await?;
+    counted::describe();
+    let stopped = tokio::select! {
+        stopped = server.serve(router, listener, shutdown_signal()) => stopped?,
+        () = asked_twice() => {
+            tracing::warn!("ended at once; what was accepted is issued at the next start");
+            return Ok(());
+        }
+    };
     match stopped.abandoned_requests {
         0 => tracing::info!("ended; everything was finished"),
         abandoned => tracing::warn!(
@@ -114,6 +123,12 @@ async fn serve(mut configuration: Configuration) -> Result<(), ServeError> {
         ),
     }
     Ok(())
+}
+
+/// Whoever presses Ctrl-C again does not want to wait.
+async fn asked_twice() {
+    shutdown_signal().await;
+    shutdown_signal().await;
 }
 
 fn server(configuration: &Configuration, service: &GenerationService) -> Server {

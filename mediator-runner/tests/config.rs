@@ -48,7 +48,7 @@ fn check_lists_mistakes_and_ends_with_2() {
 }
 
 #[test]
-fn check_finds_a_key_that_cannot_sign() {
+fn check_looks_into_the_files_of_keys() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("key.pem");
     std::fs::write(&file, "no key").unwrap();
@@ -60,6 +60,20 @@ fn check_finds_a_key_that_cannot_sign() {
     let output = runner(&["config", "check"], &variables);
     assert_eq!(output.status.code(), Some(2));
     assert!(text(&output.stderr).starts_with("signing: "), "{output:?}");
+    for (variable, setting) in [
+        (
+            "MEDIATOR_VERIFICATION__CERTIFICATE_FILE",
+            "verification.certificate_file: ",
+        ),
+        (
+            "MEDIATOR_VERIFICATION__TRUST_LIST_FILE",
+            "verification.trust_list_file: ",
+        ),
+    ] {
+        let output = runner(&["config", "check"], &[(variable, path)]);
+        assert_eq!(output.status.code(), Some(2));
+        assert!(text(&output.stderr).starts_with(setting), "{output:?}");
+    }
 }
 
 #[test]

@@ -31,33 +31,50 @@ pub(super) async fn admit(
         settings,
         refusals,
     } = &*admission;
-    let Ok(permit) = Arc::clone(permits).try_acquire_owned() else {
-        return refusals.answer(&Refusal::Overloaded {
-            retry_after: settings.retry_after,
-        });
+    let arrival = Arc::new(Arrival::new(settings.maximum_body_bytes));
+    let is_awaiting_go_ahead = request.headers().contains_key(header::EXPECT);
+    let announced_length = announced_length(&request);
+    let body = Limited::new(
+        std::mem::take(request.body_mut()),
+        settings.maximum_body_bytes,
+    );
+    *request.body_mut() = Body::new(WatchedBody::new(body, Arc::clone(&arrival)));
+
+    let response = match Arc::clone(permits).try_acquire_owned() {
+        Err(_) => {
+            drop(request);
+            refusals.answer(&Refusal::Overloaded {
+                retry_after: settings.retry_after,
+            })
+        }
+        Ok(_) if announced_length > Some(settings.maximum_body_bytes as u64) => {
+            drop(request);
+            refusals.answer(&Refusal::BodyTooLarge {
+                limit: settings.maximum_body_bytes,
+            })
+        }
+        Ok(permit) => {
+            // Kept here too: a handler may drop its request and go on.
+            let in_flight = InFlight::new(permit);
+            let extensions = request.extensions_mut();
+            extensions.insert(in_flight.clone());
+            extensions.insert(refusals.clone());
+            extensions.insert(Arc::clone(&arrival));
+            let limit = settings.request_timeout;
+            match timeout(limit, next.run(request)).await {
+                Ok(response) => response,
+                Err(_) if arrival.is_awaited() => {
+                    return refusals.answer(&Refusal::BodyTooSlow { limit });
+                }
+                Err(_) => refusals.answer(&Refusal::TimedOut { limit }),
+            }
+        }
     };
-    let limit = settings.maximum_body_bytes;
-    if announced_length(&request).is_some_and(|length| length > limit as u64) {
-        return refusals.answer(&Refusal::BodyTooLarge { limit });
+    // With `Expect: 100-continue`, reading would ask for what is not wanted.
+    if !is_awaiting_go_ahead {
+        arrival.discard_rest().await;
     }
-    let arrival = Arc::new(Arrival::new(limit));
-    // Kept here too: a handler may drop its request and go on.
-    let in_flight = InFlight::new(permit);
-    request.extensions_mut().insert(in_flight.clone());
-    request.extensions_mut().insert(refusals.clone());
-    request.extensions_mut().insert(Arc::clone(&arrival));
-    let request = request.map(|body| {
-        Body::new(WatchedBody::new(
-            Limited::new(body, limit),
-            Arc::clone(&arrival),
-        ))
-    });
-    let limit = settings.request_timeout;
-    match timeout(limit, next.run(request)).await {
-        Ok(response) => response,
-        Err(_) if arrival.is_awaited() => refusals.answer(&Refusal::BodyTooSlow { limit }),
-        Err(_) => refusals.answer(&Refusal::TimedOut { limit }),
-    }
+    response
 }
 
 fn announced_length(request: &Request) -> Option<u64> {

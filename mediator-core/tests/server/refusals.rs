@@ -88,6 +88,47 @@ async fn a_client_that_goes_on_sending_reads_the_answer_all_the_same() {
 }
 
 #[tokio::test]
+async fn a_client_that_reads_nothing_before_it_has_sent_everything() {
+    use tokio::io::AsyncWriteExt as _;
+    let server = server().await;
+    let chunked = "transfer-encoding: chunked";
+    for (path, framing, status) in [
+        ("/echo", "content-length: 20000016", 413),
+        ("/echo", chunked, 413),
+        ("/nowhere", chunked, 404),
+    ] {
+        let head = format!("POST {path} HTTP/1.1\r\nhost: x\r\n{framing}\r\n\r\n");
+        let mut stream = server.raw(&head).await;
+        // As a chunk of that many bytes, or not.
+        stream.write_all(b"1312D00\r\n").await.unwrap();
+        let body = vec![b'x'; 20_000_000];
+        stream.write_all(&body).await.expect("the server reads on");
+        stream.write_all(b"\r\n0\r\n\r\n").await.unwrap();
+        let mut answer = [0; 12];
+        tokio::io::AsyncReadExt::read_exact(&mut stream, &mut answer)
+            .await
+            .unwrap();
+        let expected = format!("HTTP/1.1 {status}");
+        assert_eq!(String::from_utf8_lossy(&answer), expected, "{framing}");
+    }
+}
+
+#[tokio::test]
+async fn a_client_that_asks_first_is_refused_at_once() {
+    let server = server().await;
+    let mut stream = server
+        .raw("POST /echo HTTP/1.1\r\nhost: x\r\ncontent-length: 2000\r\nexpect: 100-continue\r\n\r\n")
+        .await;
+    let start = std::time::Instant::now();
+    let mut answer = [0; 12];
+    tokio::io::AsyncReadExt::read_exact(&mut stream, &mut answer)
+        .await
+        .unwrap();
+    assert_eq!(&answer, b"HTTP/1.1 413");
+    assert!(start.elapsed() < std::time::Duration::from_secs(2));
+}
+
+#[tokio::test]
 async fn a_broken_off_body() {
     use tokio::io::AsyncWriteExt as _;
     let server = server().await;

@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use mediator_ddcc::signing::key_file::KeyFileSigner;
 
 use super::{Configuration, ConfigurationArguments};
+use crate::serve;
 
 /// Check and show the configuration.
 #[derive(Debug, clap::Args)]
@@ -69,6 +70,7 @@ fn check(arguments: &ConfigurationArguments) -> Result<String, String> {
     if let (Some(key), Some(certificate)) = (&signing.key_file, &signing.certificate_file) {
         KeyFileSigner::read(key, certificate).map_err(|error| format!("signing: {error}"))?;
     }
+    serve::trusted_keys(&configuration.verification, &[]).map_err(|error| error.to_string())?;
     Ok(match &arguments.config {
         Some(path) => format!("{}: no mistakes\n", path.display()),
         None => "defaults and environment, without a file: no mistakes\n".to_owned(),

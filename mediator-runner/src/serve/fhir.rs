@@ -3,7 +3,7 @@
 use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use http::header::{ACCEPT, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER};
+use http::header::{ACCEPT, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, RETRY_AFTER};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, StatusCode};
 use mediator_core::server::{Refusal, RequestBody};
@@ -105,6 +105,10 @@ impl<S: Send + Sync> FromRequest<S> for FhirJson {
     async fn from_request(request: Request, state: &S) -> Result<Self, Response> {
         if !media_type::is_one_of(request.headers(), JSON_NAMES) {
             return Err(unsupported_media_type("send application/fhir+json"));
+        }
+        let encoding = request.headers().get(CONTENT_ENCODING);
+        if encoding.is_some_and(|encoding| encoding != "identity") {
+            return Err(unsupported_media_type("send the body uncompressed"));
         }
         let RequestBody(body) = RequestBody::from_request(request, state).await?;
         parse(body)

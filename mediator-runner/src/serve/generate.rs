@@ -7,6 +7,7 @@ use mediator_core::server::InFlight;
 use mediator_ddcc::request;
 
 use super::application::Application;
+use super::counted;
 use super::fhir::{Answer, FhirJson, resource};
 
 /// 200 with the signed document; `Content-Location` says where it is kept.
@@ -19,7 +20,9 @@ pub(super) async fn generate_health_certificate(
     let generation = application.generation.clone();
     let generated =
         in_flight.finish(async move { generation.generate_health_certificate(response).await });
-    let certificate = generated.await?;
+    let generated = generated.await;
+    counted::event(&generated);
+    let certificate = generated?;
     let mut answer = resource(StatusCode::OK, &certificate.document);
     let location = application.generation.location_of(certificate.document_id);
     if let Ok(location) = HeaderValue::try_from(location) {

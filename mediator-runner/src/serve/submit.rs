@@ -7,6 +7,7 @@ use mediator_ddcc::operation_outcome::{Issue, IssueType};
 use serde_json::Value;
 
 use super::application::Application;
+use super::counted;
 use super::fhir::{Answer, Failure, FhirJson, resource};
 
 /// 201 when a certificate was issued, 200 when none of the entries could be; each entry has its
@@ -20,12 +21,12 @@ pub(super) async fn submit_health_event(
     let generation = application.generation;
     let submitted = in_flight.finish(async move { generation.submit_health_event(batch).await });
     let response = submitted.await?;
-    let is_created = response
-        .pointer("/entry")
-        .and_then(Value::as_array)
-        .into_iter()
-        .flatten()
-        .any(|entry| entry.pointer("/response/location").is_some());
+    let mut is_created = false;
+    for entry in response["entry"].as_array().into_iter().flatten() {
+        let answered = &entry["response"];
+        is_created |= answered.get("location").is_some();
+        counted::entry(answered["status"].as_str().unwrap_or_default());
+    }
     let status = if is_created {
         StatusCode::CREATED
     } else {

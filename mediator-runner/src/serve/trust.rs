@@ -9,7 +9,7 @@ use crate::configuration::Verification;
 
 /// Why a configured file names nobody to trust.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum TrustError {
+pub(crate) enum TrustError {
     /// It cannot be read.
     #[error("verification: cannot read {path}: {source}")]
     Unreadable {
@@ -36,7 +36,11 @@ pub(super) enum TrustError {
     },
 }
 
-pub(super) fn trusted_keys(
+/// The keys that signatures of others are verified with.
+///
+/// # Errors
+/// [`TrustError`] naming the file.
+pub(crate) fn trusted_keys(
     verification: &Verification,
     own: &[SigningCertificate],
 ) -> Result<TrustedKeys, TrustError> {

@@ -7,10 +7,12 @@ use http::header::CONTENT_TYPE;
 use http::{HeaderMap, StatusCode};
 use mediator_core::server::RequestBody;
 use mediator_ddcc::operation_outcome::{Issue, IssueType};
+use mediator_ddcc::strict_json;
 use mediator_ddcc::verification::verify;
 use serde_json::{Value, json};
 
 use super::application::Application;
+use super::counted;
 use super::fhir::{
     Answer, Failure, JSON_NAMES, json, off_the_async_threads, parse, unsupported_media_type,
 };
@@ -22,18 +24,24 @@ const MAXIMUM_CODES: usize = 1000;
 /// 200 whatever the codes are: an object for one, an array for several, in their order.
 ///
 /// The body is `{"code": …}`, `{"codes": […]}`, a Parameters with a `code` (`valueString`) each,
-/// or `text/plain` with one a line.
+/// a signed document, or `text/plain` with one a line.
 pub(super) async fn verify_codes(
     State(application): State<Application>,
     headers: HeaderMap,
     RequestBody(body): RequestBody,
 ) -> Answer {
-    let is_text = headers.contains_key(CONTENT_TYPE)
-        && media_type::is_one_of(&headers, &["text/plain"]);
+    let is_text =
+        headers.contains_key(CONTENT_TYPE) && media_type::is_one_of(&headers, &["text/plain"]);
     let codes = if is_text {
         lines(body)?
     } else if media_type::is_one_of(&headers, JSON_NAMES) {
-        codes(parse(body).await?)?
+        match parse(body.clone()).await? {
+            bundle if bundle.get("resourceType") == Some(&json!("Bundle")) => Codes {
+                texts: vec![text(body)?],
+                is_one: true,
+            },
+            input => codes(input)?,
+        }
     } else {
         return Ok(unsupported_media_type(
             "send application/json, application/fhir+json or text/plain",
@@ -53,7 +61,11 @@ pub(super) async fn verify_codes(
         let now = Utc::now();
         texts
             .iter()
-            .map(|text| json!(verify(text, &application.trusted_keys, now)))
+            .map(|text| {
+                let verification = json!(verify(text, &application.trusted_keys, now));
+                counted::code(&verification);
+                verification
+            })
             .collect::<Vec<Value>>()
     });
     let mut verified = verified.await?;
@@ -73,14 +85,26 @@ struct Codes {
     is_one: bool,
 }
 
-/// A code may end with a space, so only the lines' ends are taken away.
-fn lines(body: Bytes) -> Result<Codes, Failure> {
-    let text = String::from_utf8(body.into()).map_err(|_| {
+fn text(body: Bytes) -> Result<String, Failure> {
+    String::from_utf8(body.into()).map_err(|_| {
         Failure::new(
             StatusCode::BAD_REQUEST,
             Issue::general(IssueType::Structure, "the text is not UTF-8"),
         )
-    })?;
+    })
+}
+
+/// A code may end with a space, so only the lines' ends are taken away. JSON may have several
+/// lines.
+fn lines(body: Bytes) -> Result<Codes, Failure> {
+    let is_json = body.trim_ascii_start().starts_with(b"{") && strict_json::parse(&body).is_ok();
+    let text = text(body)?;
+    if is_json {
+        return Ok(Codes {
+            texts: vec![text.trim_end_matches(['\r', '\n']).to_owned()],
+            is_one: true,
+        });
+    }
     let texts: Vec<String> = text
         .lines()
         .filter(|line| !line.trim().is_empty())
@@ -123,7 +147,10 @@ fn codes(mut input: Value) -> Result<Codes, Failure> {
         Some(_) => Err(nothing_to_verify()),
         None => Err(Failure::new(
             StatusCode::BAD_REQUEST,
-            Issue::general(IssueType::Structure, "a code is a text: that of its QR code"),
+            Issue::general(
+                IssueType::Structure,
+                "a code is a text: that of its QR code",
+            ),
         )),
     }
 }

@@ -166,8 +166,20 @@ async fn health_and_metrics() {
         json!({"ledger": "ok", "repository": "ok", "signer": "ok"})
     );
     runner.get("/ddcc/Bundle/unknown").await;
+    let events = [vaccination(1), json!({"resourceType": "Patient"})];
+    runner.post("/ddcc", &super::batch(events)).await;
+    runner.post(GENERATE, &vaccination(2)).await;
+    runner
+        .post("/ddcc/$verify", &json!({"code": "nonsense"}))
+        .await;
     let metrics = runner.get("/metrics").await;
     let text = String::from_utf8(metrics.body.to_vec()).unwrap();
-    let line = r#"http_requests_total{method="GET",route="/ddcc/Bundle/{id}",status="404"} 1"#;
-    assert!(text.contains(line), "{text}");
+    for line in [
+        r#"http_requests_total{method="GET",route="/ddcc/Bundle/{id}",status="404"} 1"#,
+        r#"health_events_total{status="201"} 2"#,
+        r#"health_events_total{status="422"} 1"#,
+        r#"codes_verified_total{format="unknown",valid="false"} 1"#,
+    ] {
+        assert!(text.contains(line), "{line} is not in\n{text}");
+    }
 }

@@ -124,6 +124,9 @@ async fn statuses() {
         .accept("/ddcc/metadata", "application/fhir+xml")
         .await;
     answer.issue(406);
+    let headers = [("content-encoding", "gzip")];
+    let answer = runner.request(Method::POST, "/ddcc", &headers, "x").await;
+    assert_eq!(answer.issue(415)["code"], "not-supported");
     // And it lives on.
     runner
         .post(GENERATE, &vaccination(1))

@@ -18,7 +18,9 @@ async fn codes(runner: &Runner) -> Vec<String> {
         let id = reference_id(&document, form);
         let path = format!("/ddcc/DocumentReference/{id}");
         let reference = runner.get(&path).await.json();
-        let text = reference["content"][0]["attachment"]["data"].as_str().unwrap();
+        let text = reference["content"][0]["attachment"]["data"]
+            .as_str()
+            .unwrap();
         codes.push(String::from_utf8(STANDARD.decode(text).unwrap()).unwrap());
     }
     codes
@@ -38,25 +40,77 @@ async fn codes_of_every_form_in_every_way() {
     let runner = Runner::start();
     let codes = codes(&runner).await;
     for (code, format) in codes.iter().zip(["hcert", "hcert", "shc", "vds-nc"]) {
-        let verified = post(&runner, "application/json", json!({"code": code}).to_string()).await;
+        let verified = post(
+            &runner,
+            "application/json",
+            json!({"code": code}).to_string(),
+        )
+        .await;
         assert_eq!(verified["valid"], true, "{verified}");
         assert_eq!(verified["format"], format);
         assert_eq!(verified["steps"]["signature"], "ok");
-        assert_eq!(post(&runner, "text/plain", format!("{code}\r\n")).await, verified);
+        assert_eq!(
+            post(&runner, "text/plain", format!("{code}\r\n")).await,
+            verified
+        );
         let parameters = json!({
             "resourceType": "Parameters",
             "parameter": [{"name": "code", "valueString": code}],
         });
         let parameters = parameters.to_string();
-        assert_eq!(post(&runner, "application/fhir+json", parameters).await, verified);
+        assert_eq!(
+            post(&runner, "application/fhir+json", parameters).await,
+            verified
+        );
     }
-    let all = post(&runner, "application/json", json!({"codes": codes}).to_string()).await;
+    let all = post(
+        &runner,
+        "application/json",
+        json!({"codes": codes}).to_string(),
+    )
+    .await;
     let all = all.as_array().unwrap();
     assert_eq!(all.len(), 4);
     assert!(all.iter().all(|verified| verified["valid"] == true));
-    assert_eq!(post(&runner, "text/plain", codes.join("\n")).await.as_array().unwrap(), all);
-    let one = post(&runner, "application/json", json!({"codes": [codes[0]]}).to_string()).await;
+    assert_eq!(
+        post(&runner, "text/plain", codes.join("\n"))
+            .await
+            .as_array()
+            .unwrap(),
+        all
+    );
+    let one = post(
+        &runner,
+        "application/json",
+        json!({"codes": [codes[0]]}).to_string(),
+    )
+    .await;
     assert_eq!(one, json!([all[0]]));
+}
+
+#[tokio::test]
+async fn documents() {
+    let runner = Runner::start();
+    let answer = runner.post(GENERATE, &vaccination(1)).await;
+    let document = answer.resource(200, "Bundle");
+    let pretty = serde_json::to_string_pretty(&document).unwrap();
+    for (media_type, body) in [
+        ("application/fhir+json", document.to_string()),
+        ("application/fhir+json", pretty.clone()),
+        ("text/plain", pretty),
+        (
+            "application/json",
+            json!({"code": document.to_string()}).to_string(),
+        ),
+    ] {
+        let verified = post(&runner, media_type, body).await;
+        assert_eq!(verified["valid"], true, "{verified}");
+        assert_eq!(verified["format"], "ddcc-document");
+    }
+    let mut changed = document;
+    changed["timestamp"] = json!("2030-01-01T00:00:00Z");
+    let verified = post(&runner, "application/fhir+json", changed.to_string()).await;
+    assert_eq!(verified["valid"], false);
 }
 
 #[tokio::test]
@@ -88,7 +142,12 @@ async fn keys_of_others_are_trusted_by_configuration() {
         "MEDIATOR_VERIFICATION__CERTIFICATE_FILE",
         signer.to_str().unwrap(),
     )]);
-    let verified = post(&runner, "application/json", json!({"codes": codes}).to_string()).await;
+    let verified = post(
+        &runner,
+        "application/json",
+        json!({"codes": codes}).to_string(),
+    )
+    .await;
     for verified in verified.as_array().unwrap() {
         assert_eq!(verified["valid"], true, "{verified}");
     }
@@ -104,7 +163,11 @@ async fn requests_that_name_no_codes() {
         ("application/json", r#"{"codes": []}"#, 400),
         ("application/json", r#"{"codes": "x"}"#, 400),
         ("application/json", r#"{"code": 1}"#, 400),
-        ("application/fhir+json", r#"{"resourceType": "Parameters"}"#, 400),
+        (
+            "application/fhir+json",
+            r#"{"resourceType": "Parameters"}"#,
+            400,
+        ),
         ("text/plain", " \n", 400),
         ("image/png", "x", 415),
         ("application/json", &many, 422),
