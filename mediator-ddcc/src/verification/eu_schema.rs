@@ -201,3 +201,134 @@ fn is_date(text: &str) -> bool {
 fn is_date_time(text: &str) -> bool {
     DateTime::parse_from_rfc3339(text).is_ok()
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+
+    use rstest::rstest;
+    use serde_json::json;
+
+    use super::*;
+
+    fn certificate(group: &str) -> Value {
+        let entry = match group {
+            "v" => json!({
+                "vp": "1119349007", "mp": "EU/1/20/1528", "ma": "ORG-100030215",
+                "dn": 3, "sd": 2, "dt": "2021-02-18",
+            }),
+            "t" => json!({
+                "tt": "LP6464-4", "sc": "2021-08-18T10:00:00Z", "tr": "260415000",
+                "nm": "PCR", "ma": "", "tc": "Laboratory",
+            }),
+            _ => json!({"fr": "2021-02-20", "df": "2021-04-04", "du": "2021-10-04"}),
+        };
+        let mut certificate = json!({
+            "ver": "1.3.0",
+            "nam": {"fn": "Červenková", "fnt": "CERVENKOVA", "gnt": "JIRINA<MARIA"},
+            "dob": "1979-04-14",
+        });
+        certificate[group] = json!([entry]);
+        for (name, text) in [
+            ("tg", "840539006"),
+            ("co", "CZ"),
+            ("is", "Ministry"),
+            ("ci", "URN:UVCI:01"),
+        ] {
+            certificate[group][0][name] = json!(text);
+        }
+        certificate
+    }
+
+    #[test]
+    fn each_group_is_accepted() {
+        for group in ["v", "t", "r"] {
+            assert_eq!(check(&certificate(group)), Ok(()));
+        }
+    }
+
+    #[rstest]
+    #[case("v", "/ver", json!("1.0.0"))]
+    #[case("v", "/dob", json!(""))]
+    #[case("v", "/dob", json!("1979"))]
+    #[case("v", "/dob", json!("2004-02"))]
+    #[case("t", "/t/0/sc", json!("2021-08-18T10:00:00+02:00"))]
+    #[case("t", "/t/0/tc", json!("ö".repeat(80)))]
+    fn other_values_are_accepted(#[case] group: &str, #[case] pointer: &str, #[case] value: Value) {
+        let mut certificate = certificate(group);
+        *certificate.pointer_mut(pointer).unwrap() = value;
+        assert_eq!(check(&certificate), Ok(()));
+    }
+
+    #[rstest]
+    #[case("v", "/ver", json!("2.0.0"), "ver")]
+    #[case("v", "/ver", json!("1.3"), "ver")]
+    #[case("v", "/dob", json!("1899-01-01"), "dob")]
+    #[case("v", "/dob", json!("1979-02-30"), "dob")]
+    #[case("v", "/nam", json!([]), "nam")]
+    #[case("v", "/nam/fnt", json!("Cervenkova"), "nam.fnt")]
+    #[case("v", "/nam/gnt", json!("A".repeat(81)), "nam.gnt")]
+    #[case("v", "/nam/fn", json!("é".repeat(81)), "nam.fn")]
+    #[case("v", "/v", json!([]), "v is not")]
+    #[case("v", "/v/0/dn", json!(0), "v.dn")]
+    #[case("v", "/v/0/sd", json!("2"), "v.sd")]
+    #[case("v", "/v/0/dt", json!("2021-02-18T00:00:00Z"), "v.dt")]
+    #[case("v", "/v/0/co", json!("cz"), "v.co")]
+    #[case("v", "/v/0/mp", json!(null), "v.mp")]
+    #[case("t", "/t/0/sc", json!("2021-08-18"), "t.sc")]
+    #[case("t", "/t/0/is", json!("x".repeat(81)), "t.is")]
+    #[case("r", "/r/0/du", json!("2021-13-01"), "r.du")]
+    fn a_broken_rule_names_its_element(
+        #[case] group: &str,
+        #[case] pointer: &str,
+        #[case] value: Value,
+        #[case] element: &str,
+    ) {
+        let mut certificate = certificate(group);
+        *certificate.pointer_mut(pointer).unwrap() = value;
+        let reason = check(&certificate).unwrap_err();
+        assert!(reason.starts_with(element), "{reason}");
+    }
+
+    #[test]
+    fn what_is_required_must_be_there() {
+        for (group, path, name) in [
+            ("v", "", "ver"),
+            ("v", "", "dob"),
+            ("v", "", "nam"),
+            ("v", "/nam", "fnt"),
+            ("v", "/v/0", "ci"),
+            ("v", "/v/0", "ma"),
+            ("t", "/t/0", "tr"),
+            ("t", "/t/0", "tc"),
+            ("r", "/r/0", "fr"),
+        ] {
+            let mut certificate = certificate(group);
+            let element = certificate.pointer_mut(path).unwrap();
+            element.as_object_mut().unwrap().remove(name);
+            let reason = check(&certificate).unwrap_err();
+            assert!(reason.contains(name), "{reason}");
+        }
+    }
+
+    #[test]
+    fn a_rapid_test_needs_no_centre() {
+        let mut certificate = certificate("t");
+        let entry = certificate["t"][0].as_object_mut().unwrap();
+        entry.remove("tc");
+        entry.insert("tt".into(), json!("LP217198-3"));
+        assert_eq!(check(&certificate), Ok(()));
+    }
+
+    #[test]
+    fn a_certificate_is_about_one_thing() {
+        let mut both = certificate("v");
+        both["t"] = certificate("t")["t"].clone();
+        assert!(check(&both).is_err());
+        both.as_object_mut()
+            .unwrap()
+            .retain(|name, _| name.len() > 1);
+        assert!(check(&both).is_err());
+        assert!(check(&json!([])).is_err());
+    }
+}

@@ -22,8 +22,10 @@ const MAXIMUM_SIDE: u32 = 12_000;
 const MAXIMUM_MEMORY: u64 = 128 * 1024 * 1024;
 /// Larger images are made smaller before they are searched.
 const SEARCHED_SIDE: u32 = 3_600;
-/// Images up to this size are searched enlarged too: a module may be less than two pixels wide.
+/// Smaller images are searched enlarged too: a module may be less than two pixels wide.
 const ENLARGED_SIDE: u32 = 1_000;
+/// Codes, or groups of them, that are searched for in one image.
+const MAXIMUM_CODES: usize = 8;
 /// Pages of a PDF that are searched.
 const MAXIMUM_PAGES: usize = 8;
 /// Pixels per PDF point: 300 dots per inch, so that the modules of a code on a wallet-size card
@@ -159,61 +161,54 @@ fn read_pdf(bytes: &[u8], texts: &mut Vec<String>) -> Result<(), ImageError> {
     Ok(())
 }
 
-/// Two libraries search, since each finds codes that the other does not; then enlarged or reduced
-/// images if neither finds one.
+/// Searches the image, then others made of it: a little smaller, since a code may be missed at one
+/// size and found at another; and larger or much smaller ones if there is nothing yet.
 fn search(image: &GrayImage, texts: &mut Vec<String>) {
     let found = texts.len();
-    search_once(image, texts);
-    if texts.len() > found {
-        return;
-    }
+    let mut image = image.clone();
+    search_once(&mut image, texts);
     let (width, height) = image.dimensions();
     let longer = width.max(height);
-    if longer <= ENLARGED_SIDE {
+    let resized = |image: &GrayImage, numerator: u32, denominator: u32, filter| {
+        let side = |side: u32| (side * numerator / denominator).max(1);
+        imageops::resize(image, side(width), side(height), filter)
+    };
+    if longer >= ENLARGED_SIDE {
+        search_once(&mut resized(&image, 2, 3, FilterType::Triangle), texts);
+    }
+    if longer < ENLARGED_SIDE {
         for factor in [2, 3] {
-            let enlarged = imageops::resize(
-                image,
-                width * factor,
-                height * factor,
-                FilterType::CatmullRom,
-            );
-            search_once(&enlarged, texts);
-            if texts.len() > found {
-                return;
+            if texts.len() == found {
+                let mut enlarged = resized(&image, factor, 1, FilterType::CatmullRom);
+                search_once(&mut enlarged, texts);
             }
         }
     }
     // Less noise, and a wide blur becomes a narrow one.
     for divisor in [2, 4] {
-        if longer / divisor >= 200 {
-            let reduced = imageops::resize(
-                image,
-                (width / divisor).max(1),
-                (height / divisor).max(1),
-                FilterType::Triangle,
-            );
-            search_once(&reduced, texts);
-            if texts.len() > found {
-                return;
-            }
+        if texts.len() == found && longer / divisor >= 200 {
+            let mut reduced = resized(&image, 1, divisor, FilterType::Triangle);
+            search_once(&mut reduced, texts);
         }
     }
 }
 
-fn search_once(image: &GrayImage, texts: &mut Vec<String>) {
-    let (width, height) = (image.width() as usize, image.height() as usize);
-    let mut prepared = rqrr::PreparedImage::prepare_from_greyscale(width, height, |x, y| {
-        // Within the image, whose sides are u32.
-        image.get_pixel(x as u32, y as u32).0[0]
-    });
-    for grid in prepared.detect_grids() {
-        if let Ok((_, text)) = grid.decode() {
+/// Two libraries search, since each finds codes that the other does not. The first mistakes the
+/// corners of neighbouring codes for those of one, so what was read is erased and it searches
+/// again.
+fn search_once(image: &mut GrayImage, texts: &mut Vec<String>) {
+    for _ in 0..MAXIMUM_CODES {
+        let read = read_grids(image);
+        if read.is_empty() {
+            break;
+        }
+        for (text, corners) in read {
+            erase(image, &corners);
             add(texts, text);
         }
     }
-    let Ok(source) =
-        Luma8LuminanceSource::new(image.as_raw().clone(), image.width(), image.height())
-    else {
+    let (width, height) = image.dimensions();
+    let Ok(source) = Luma8LuminanceSource::new(image.as_raw().clone(), width, height) else {
         return;
     };
     let hints = DecodeHints {
@@ -224,6 +219,47 @@ fn search_once(image: &GrayImage, texts: &mut Vec<String>) {
     let results = QRCodeMultiReader::default().decode_multiple_with_hints(&mut bitmap, &hints);
     for result in results.unwrap_or_default() {
         add(texts, result.getText().to_owned());
+    }
+}
+
+/// The codes' texts and corners, clockwise.
+fn read_grids(image: &GrayImage) -> Vec<(String, [rqrr::Point; 4])> {
+    let (width, height) = (image.width() as usize, image.height() as usize);
+    let mut prepared = rqrr::PreparedImage::prepare_from_greyscale(width, height, |x, y| {
+        // Within the image, whose sides are u32.
+        image.get_pixel(x as u32, y as u32).0[0]
+    });
+    prepared
+        .detect_grids()
+        .into_iter()
+        .filter_map(|grid| Some((grid.decode().ok()?.1, grid.bounds)))
+        .collect()
+}
+
+/// Paints a code white.
+fn erase(image: &mut GrayImage, corners: &[rqrr::Point; 4]) {
+    let limits = |side: u32, of: fn(&rqrr::Point) -> i32| {
+        let least = corners.iter().map(of).min().unwrap_or(0).max(0);
+        let most = corners.iter().map(of).max().unwrap_or(0);
+        // Not negative after `max`.
+        (least as u32).min(side)..(most.max(0) as u32 + 1).min(side)
+    };
+    let is_inside = |x: u32, y: u32| {
+        let point = (f64::from(x), f64::from(y));
+        let next = corners.iter().cycle().skip(1);
+        corners.iter().zip(next).all(|(from, to)| {
+            let (from_x, from_y) = (f64::from(from.x), f64::from(from.y));
+            let (x, y) = (f64::from(to.x) - from_x, f64::from(to.y) - from_y);
+            // To the right of each side, or a pixel or two outside.
+            x * (point.1 - from_y) - y * (point.0 - from_x) >= -2.0 * x.hypot(y)
+        })
+    };
+    for y in limits(image.height(), |point| point.y) {
+        for x in limits(image.width(), |point| point.x) {
+            if is_inside(x, y) {
+                image.put_pixel(x, y, image::Luma([255]));
+            }
+        }
     }
 }
 
@@ -350,7 +386,7 @@ mod tests {
                     codes.iter().map(|code| code.text.clone()).collect();
                 found.sort_unstable();
                 expected.sort_unstable();
-                assert_eq!(found, expected, "{size:?}");
+                assert!(found == expected, "{size:?}, {} codes", codes.len());
             }
         }
     }
