@@ -4,6 +4,10 @@ import copy
 import json
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 from fhir.resources.R4B.bundle import Bundle
 
 from verify_document import verify
@@ -47,11 +51,6 @@ def texts(document):
 
 
 def test_another_signer_does_not_verify(certificate):
-    from cryptography import x509
-    from cryptography.hazmat.primitives import hashes, serialization
-    from cryptography.hazmat.primitives.asymmetric import ec
-    from cryptography.x509.oid import NameOID
-
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Another signer")])
     other = (

@@ -31,8 +31,9 @@ def test_segments_and_error_correction(certificate, form):
     (code,) = pictures.zxing(picture)
     assert pictures.first_mode(picture) == FIRST_MODE[form]
     version = int(code.extra["Version"])
-    # The digits of an shc code take a third of the room in a numeric segment.
-    assert version <= pictures.smallest_version(text, code.ec_level)
+    if form != "icao":
+        # As small as with the best segments: the digits of a health card are a numeric one.
+        assert version <= pictures.smallest_version(text, code.ec_level)
     if form == "shc":
         assert version <= 22
     assert code.ec_level == "Q" or needs_less_correction(text, form)

@@ -34,6 +34,7 @@ def test_signature_and_payload(certificate, form, signer):
     else:
         assert written["effectiveDateTime"][:10] == stated["effectiveDateTime"][:10]
     if "exp" in payload:
+        assert payload["nbf"] < payload["exp"]
         expires = datetime.fromtimestamp(payload["exp"], timezone.utc)
         assert expires <= signer.ends
 

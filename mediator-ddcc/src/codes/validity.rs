@@ -10,8 +10,8 @@ use crate::fhir_date;
 pub(super) struct Validity {
     /// Time of issue.
     pub(super) issued_at: DateTime<Utc>,
-    /// From when the certificate counts: the time of issue or, when that is later, the start of
-    /// `certificate.period`.
+    /// From when the certificate counts: the time of issue or, when that is later or the
+    /// certificate's validity is over, the start of `certificate.period`.
     pub(super) starts: DateTime<Utc>,
     /// The last second of validity.
     pub(super) expires: DateTime<Utc>,
@@ -30,12 +30,14 @@ impl Validity {
             return Err("the document signing certificate is not valid yet".into());
         }
         let period = context.core_data_set.certificate.period.as_ref();
-        let mut starts = issued_at;
-        if let Some(start) = period.and_then(|period| period.start.as_deref()) {
-            let (first, _) = fhir_date::instants(start)
-                .ok_or("certificate.period.start is not a FHIR dateTime")?;
-            starts = starts.max(first);
-        }
+        let first = match period.and_then(|period| period.start.as_deref()) {
+            Some(start) => {
+                let (first, _) = fhir_date::instants(start)
+                    .ok_or("certificate.period.start is not a FHIR dateTime")?;
+                Some(first)
+            }
+            None => None,
+        };
         let end = match period.and_then(|period| period.end.as_deref()) {
             Some(end) => {
                 let (_, last) = fhir_date::instants(end)
@@ -55,8 +57,14 @@ impl Validity {
         if end <= issued_at && !context.issuer.issue_expired {
             return Err("the certificate's validity (certificate.period.end) is over".into());
         }
+        let starts = match first {
+            // A record of the past counted then.
+            Some(first) if end <= issued_at => first,
+            Some(first) => issued_at.max(first),
+            None => issued_at,
+        };
         let expires = end.min(signer.not_after());
-        if expires <= starts && starts > issued_at {
+        if first.is_some() && expires <= starts {
             return Err(
                 "the document signing certificate or the certificate's validity (certificate.period.end) ends before the certificate's validity begins (certificate.period.start)"
                     .into(),
@@ -160,6 +168,8 @@ mod tests {
             issue.issuer.issue_expired = true;
         })
         .unwrap();
+        assert_eq!(validity.issued_at, time("2022-10-01T00:00:00Z"));
+        assert_eq!(validity.starts, time("2021-04-05T00:00:00Z"));
         assert_eq!(validity.expires, time("2022-04-05T23:59:59Z"));
     }
 

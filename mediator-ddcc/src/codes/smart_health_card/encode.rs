@@ -39,6 +39,12 @@ pub(in crate::codes) fn prepare(context: &CodeContext<'_>) -> Result<Vec<u8>, St
     }
     let issuer = issuer(context)?;
     let validity = Validity::of(context)?;
+    if validity.expires <= validity.starts {
+        return Err(
+            "a SMART Health Card whose validity is over (certificate.period.end) must say when it began (certificate.period.start)"
+                .into(),
+        );
+    }
     let header = json!({
         "zip": "DEF",
         "alg": "ES256",
@@ -262,7 +268,9 @@ mod tests {
     use super::*;
     use crate::codes::CodeForm;
     use crate::codes::qr_code::QrCode;
-    use crate::codes::testing::{ES256, EXAMPLES, Issue, PS256, example, test_result, vaccination};
+    use crate::codes::testing::{
+        ES256, EXAMPLES, Issue, PS256, example, test_result, time, vaccination,
+    };
 
     /// Takes a text apart with other means than the decoder's: JWS, header and payload.
     fn decode(text: &str) -> (String, Value, Value) {
@@ -293,6 +301,26 @@ mod tests {
     fn resources(payload: &Value) -> [Value; 2] {
         let bundle = &payload["vc"]["credentialSubject"]["fhirBundle"];
         [0, 1].map(|n| bundle["entry"][n]["resource"].clone())
+    }
+
+    #[test]
+    fn a_card_of_the_past_begins_before_it_ends() {
+        let mut issue = Issue::new(vaccination());
+        issue.issued_at = time("2022-10-01T00:00:00Z");
+        issue.issuer.issue_expired = true;
+        let (_, _, payload) = decode(&issue.text(CodeForm::Shc));
+        assert_eq!(payload["nbf"], time("2021-04-05T00:00:00Z").timestamp());
+        assert_eq!(payload["exp"], time("2022-04-05T23:59:59Z").timestamp());
+        issue.set.certificate.period = Some(crate::core_data_set::Period {
+            start: None,
+            end: Some("2022-04-05".into()),
+        });
+        assert!(
+            issue
+                .reason(CodeForm::Shc)
+                .contains("certificate.period.start")
+        );
+        issue.text(CodeForm::Who);
     }
 
     #[test]
