@@ -9,6 +9,7 @@ pub mod codes;
 pub mod core_data_set;
 pub mod database;
 pub mod document;
+mod drafting;
 mod event_identity;
 pub mod fhir_date;
 pub mod generation_service;

@@ -5,25 +5,23 @@
 
 use std::sync::Arc;
 
-use chrono::{DateTime, Utc};
+use chrono::Utc;
 use futures::future::try_join_all;
 use serde_json::Value;
 use uuid::Uuid;
 
 use crate::audit_event;
-use crate::card::Card;
-use crate::codes::{self, CodeContext, CodeOmission, IssuedCode, PreparedCode};
+use crate::codes::{CodeOmission, IssuedCode};
 use crate::core_data_set::{self, CoreDataSet, Event};
 use crate::document;
+use crate::drafting::{Draft, Drafting};
 use crate::event_identity::EventIdentity;
-use crate::fhir_date;
-use crate::generation_service::{GenerationService, ServiceSettings};
+use crate::generation_service::GenerationService;
 use crate::ledger;
 use crate::operation_outcome::{Issue, IssueType, OperationOutcome, Severity};
 use crate::questionnaire::Questionnaire;
 use crate::repository::RepositoryError;
-use crate::signing::{SignerIdentity, SigningCertificate};
-use crate::verification;
+use crate::signing::SigningCertificate;
 
 /// How often a folder that someone else changes at the same time is read again.
 const FOLDER_ATTEMPTS: usize = 8;
@@ -32,7 +30,7 @@ const FOLDER_ATTEMPTS: usize = 8;
 pub struct AcceptableEvent {
     response: Value,
     identity: EventIdentity,
-    core_data_set: CoreDataSet,
+    core_data_set: Arc<CoreDataSet>,
     hcid_expression: String,
     warnings: Vec<Issue>,
 }
@@ -48,7 +46,7 @@ pub struct HealthCertificate {
     /// The signed document: a Bundle.
     pub document: Value,
     /// What is certified.
-    pub core_data_set: CoreDataSet,
+    pub core_data_set: Arc<CoreDataSet>,
     /// Its codes, with images.
     pub codes: Vec<IssuedCode>,
     /// Forms of code that it does not have, and why.
@@ -141,7 +139,7 @@ impl GenerationService {
             hcid_expression: questionnaire.expression_of("certificate.hcid"),
             response,
             identity,
-            core_data_set,
+            core_data_set: Arc::new(core_data_set),
             warnings,
         })
     }
@@ -250,21 +248,16 @@ impl GenerationService {
         event: AcceptableEvent,
     ) -> Result<HealthCertificate, OperationOutcome> {
         let mut folder = self.folder_of(&event).await?;
-        let signer = self.ports.signer.identity();
-        let draft = self.draft(accepted, event, &signer).await?;
+        let drafting = self.drafting(accepted, &event);
+        let draft = self.draft(&drafting).await?;
+        let signer = &drafting.signer;
         let signature = self
             .ports
             .signer
-            .sign(&signer, draft.document.to_be_signed())
+            .sign(signer, draft.document.to_be_signed())
             .await?;
-        let Draft {
-            event,
-            document,
-            codes,
-            omissions,
-            card,
-        } = draft;
-        let document = document
+        let document = draft
+            .document
             .finish(&signature)
             .map_err(|error| internal(&error))?;
         for _ in 0..FOLDER_ATTEMPTS {
@@ -278,9 +271,9 @@ impl GenerationService {
                         document_id: accepted.id,
                         document: document.into_bundle(),
                         core_data_set: event.core_data_set,
-                        codes,
-                        omissions,
-                        card,
+                        codes: draft.codes,
+                        omissions: draft.omissions,
+                        card: draft.card,
                         signer: signer.certificate.clone(),
                         warnings: event.warnings,
                         is_new: true,
@@ -333,56 +326,42 @@ impl GenerationService {
     }
 
     /// Codes, card and document, up to the document's signature.
-    async fn draft(
-        &self,
-        accepted: &ledger::Event,
-        event: AcceptableEvent,
-        signer: &Arc<SignerIdentity>,
-    ) -> Result<Draft, OperationOutcome> {
+    async fn draft(&self, drafting: &Drafting) -> Result<Draft, OperationOutcome> {
         let core_data_set =
-            serde_json::to_value(&event.core_data_set).map_err(|error| internal(&error))?;
+            serde_json::to_value(&*drafting.core_data_set).map_err(|error| internal(&error))?;
         let transaction = self
             .ports
             .transformer
             .transform(
-                add_bundle_map(&event.core_data_set),
+                add_bundle_map(&drafting.core_data_set),
                 &core_data_set,
-                accepted.id,
+                drafting.document_id,
             )
             .await?;
-        let (id, issued_at) = (accepted.id, accepted.accepted_at);
-        let prepared = {
-            let settings = Arc::clone(&self.settings);
-            let signer = Arc::clone(signer);
-            self.compute(move || {
-                let prepared =
-                    prepare_codes(&settings, &signer, id, issued_at, &event.core_data_set);
-                (event, prepared)
-            })
-        };
-        let (event, (prepared, omissions)) = prepared.await?;
+        let work = drafting.clone();
+        let prepared = self.compute(move || work.prepare_codes()).await?;
+        let signer = &self.ports.signer;
         let signatures = try_join_all(
             prepared
+                .codes
                 .iter()
-                .map(|code| self.ports.signer.sign(signer, code.to_be_signed())),
+                .map(|code| signer.sign(&drafting.signer, code.to_be_signed())),
         )
         .await?;
-        let settings = Arc::clone(&self.settings);
-        let signer = Arc::clone(signer);
-        self.compute(move || {
-            let signed = prepared.into_iter().zip(signatures).collect();
-            finish_draft(
-                &settings,
-                &signer,
-                id,
-                issued_at,
-                event,
-                transaction,
-                signed,
-                omissions,
-            )
-        })
-        .await?
+        let work = drafting.clone();
+        self.compute(move || work.complete(prepared, signatures, transaction))
+            .await?
+            .map_err(|error| internal(&error))
+    }
+
+    fn drafting(&self, accepted: &ledger::Event, event: &AcceptableEvent) -> Drafting {
+        Drafting {
+            settings: Arc::clone(&self.settings),
+            signer: self.ports.signer.identity(),
+            document_id: accepted.id,
+            issued_at: accepted.accepted_at,
+            core_data_set: Arc::clone(&event.core_data_set),
+        }
     }
 
     /// The transaction that stores and registers a document, with its AuditEvent.
@@ -439,19 +418,16 @@ impl GenerationService {
             .and_then(|folder| document::folder::place_of(&folder, accepted.id))
             .ok_or_else(broken)?;
         let signer = document::signature::signing_certificate(&document).ok_or_else(broken)?;
-        let settings = Arc::clone(&self.settings);
-        let identity = self.ports.signer.identity();
-        let (id, issued_at) = (accepted.id, accepted.accepted_at);
-        let (event, document, codes, omissions, card) = self
+        let drafting = self.drafting(accepted, &event);
+        let (document, codes, omissions, card) = self
             .compute(move || {
                 let codes = document::codes::read(&document)
                     .into_iter()
                     .map(|code| IssuedCode::new(code.form, code.text))
                     .collect::<Result<Vec<_>, _>>();
-                let (_, omissions) =
-                    prepare_codes(&settings, &identity, id, issued_at, &event.core_data_set);
+                let omissions = drafting.prepare_codes().omissions;
                 let card = document::codes::card(&document);
-                (event, document, codes, omissions, card)
+                (document, codes, omissions, card)
             })
             .await?;
         Ok(HealthCertificate {
@@ -468,131 +444,6 @@ impl GenerationService {
             is_new: false,
         })
     }
-}
-
-/// Everything of a certificate but the document's signature.
-struct Draft {
-    event: AcceptableEvent,
-    document: document::UnsignedDocument,
-    codes: Vec<IssuedCode>,
-    omissions: Vec<CodeOmission>,
-    card: Option<Vec<u8>>,
-}
-
-fn prepare_codes(
-    settings: &ServiceSettings,
-    signer: &SignerIdentity,
-    document_id: Uuid,
-    issued_at: DateTime<Utc>,
-    core_data_set: &CoreDataSet,
-) -> (Vec<PreparedCode>, Vec<CodeOmission>) {
-    let context = CodeContext {
-        issuer: &settings.issuer,
-        signer,
-        issued_at,
-        document_id,
-        core_data_set,
-    };
-    let mut prepared = Vec::with_capacity(settings.forms.len());
-    let mut omissions = Vec::new();
-    for form in &settings.forms {
-        match codes::prepare(*form, &context) {
-            Ok(code) => prepared.push(code),
-            Err(omission) => omissions.push(omission),
-        }
-    }
-    (prepared, omissions)
-}
-
-#[allow(
-    clippy::too_many_arguments,
-    reason = "what a draft is made of, handed to another thread once"
-)]
-fn finish_draft(
-    settings: &ServiceSettings,
-    signer: &SignerIdentity,
-    document_id: Uuid,
-    issued_at: DateTime<Utc>,
-    event: AcceptableEvent,
-    transaction: Value,
-    signed: Vec<(PreparedCode, Vec<u8>)>,
-    mut omissions: Vec<CodeOmission>,
-) -> Result<Draft, OperationOutcome> {
-    let mut codes = Vec::with_capacity(signed.len());
-    for (prepared, signature) in signed {
-        let form = prepared.form();
-        let issued = prepared
-            .finish(&signature)
-            .and_then(|text| IssuedCode::new(form, text).map_err(CodeOmission::from));
-        match issued {
-            Ok(code) => {
-                verification::check_issued(&code, signer, issued_at)
-                    .map_err(|error| internal(&error))?;
-                codes.push(code);
-            }
-            Err(omission) => omissions.push(omission),
-        }
-    }
-    let card = draw_card(
-        settings,
-        signer,
-        document_id,
-        issued_at,
-        &event.core_data_set,
-        &codes,
-    )?;
-    let document = document::assemble(document::DocumentInput {
-        document_id,
-        issued_at,
-        core_data_set: &event.core_data_set,
-        transaction,
-        codes: &codes,
-        card: card.as_deref(),
-        signer,
-    })
-    .map_err(|error| internal(&error))?;
-    Ok(Draft {
-        event,
-        document,
-        codes,
-        omissions,
-        card,
-    })
-}
-
-fn draw_card(
-    settings: &ServiceSettings,
-    signer: &SignerIdentity,
-    document_id: Uuid,
-    issued_at: DateTime<Utc>,
-    core_data_set: &CoreDataSet,
-    codes: &[IssuedCode],
-) -> Result<Option<Vec<u8>>, OperationOutcome> {
-    let Some((renderer, size)) = &settings.card else {
-        return Ok(None);
-    };
-    let context = CodeContext {
-        issuer: &settings.issuer,
-        signer,
-        issued_at,
-        document_id,
-        core_data_set,
-    };
-    let period = core_data_set.certificate.period.as_ref();
-    let card = Card {
-        core_data_set,
-        issuer: &settings.issuer,
-        issued_at,
-        valid_from: period
-            .and_then(|period| fhir_date::instants(period.start.as_deref()?))
-            .map_or(Some(issued_at), |(first, _)| Some(first)),
-        valid_until: codes::valid_until(&context),
-        codes,
-    };
-    let pdf = renderer
-        .render(*size, &card)
-        .map_err(|error| internal(&error))?;
-    Ok(Some(pdf))
 }
 
 /// Canonical url of the StructureMap that makes the resources of a core data set.
