@@ -387,6 +387,15 @@ fn default_groups_create_what_their_types_tell() {
         .transform(URL, &patient(), Uuid::nil())
         .unwrap();
     assert_eq!(result["name"], json!([{"text": "by types: Ngata"}]));
+    let turned = text.replace(
+        "Name(source s : HumanName, target",
+        "Name(target s : HumanName, source",
+    );
+    let error = compile(&turned).unwrap_err().to_string();
+    assert!(
+        error.contains("a default group has one source and then one target"),
+        "{error}"
+    );
     // Without a group for them, both being of one type, it is copied.
     assert_eq!(
         result["contact"],

@@ -90,11 +90,14 @@ fn compile_map(
         if group.default_for == DefaultFor::Nothing {
             continue;
         }
-        let [source, target] = group.inputs.as_slice() else {
-            return Err((
-                group.position,
-                "a default group has one source and one target".to_owned(),
-            ));
+        let (source, target) = match group.inputs.as_slice() {
+            [source, target] if (source.mode, target.mode) == (Mode::Source, Mode::Target) => {
+                (source, target)
+            }
+            _ => {
+                let reason = "a default group has one source and then one target".to_owned();
+                return Err((group.position, reason));
+            }
         };
         let home = loaded.maps.iter().find(|map| {
             let mut groups = map.groups.iter();
