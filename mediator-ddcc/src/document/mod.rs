@@ -5,6 +5,7 @@
 //! since the key may be far away), [`UnsignedDocument::finish`], and
 //! [`registration::provide_document_bundle`] for the repository.
 
+mod canonical;
 pub mod codes;
 mod content;
 pub mod folder;
