@@ -1,5 +1,7 @@
 //! Reading QR codes from images: photographs, scans and screenshots (PNG, JPEG) and cards (PDF).
 
+mod regions;
+
 use std::io::Cursor;
 use std::sync::Arc;
 
@@ -22,8 +24,10 @@ const MAXIMUM_SIDE: u32 = 12_000;
 const MAXIMUM_MEMORY: u64 = 128 * 1024 * 1024;
 /// Larger images are made smaller before they are searched.
 const SEARCHED_SIDE: u32 = 3_600;
-/// Smaller images are searched enlarged too: a module may be less than two pixels wide.
+/// Images up to this size are searched enlarged too: a module may be less than two pixels wide.
 const ENLARGED_SIDE: u32 = 1_000;
+/// Images are not searched reduced to less than this.
+const REDUCED_SIDE: u32 = 200;
 /// Codes, or groups of them, that are searched for in one image.
 const MAXIMUM_CODES: usize = 8;
 /// Pages of a PDF that are searched.
@@ -161,34 +165,47 @@ fn read_pdf(bytes: &[u8], texts: &mut Vec<String>) -> Result<(), ImageError> {
     Ok(())
 }
 
-/// Searches the image, then others made of it: a little smaller, since a code may be missed at one
-/// size and found at another; and larger or much smaller ones if there is nothing yet.
+/// Searches each part of the image that looks like a code by itself, since codes beside each other
+/// are mistaken for one another; then the rest.
 fn search(image: &GrayImage, texts: &mut Vec<String>) {
     let found = texts.len();
-    let mut image = image.clone();
-    search_once(&mut image, texts);
-    let (width, height) = image.dimensions();
-    let longer = width.max(height);
-    let resized = |image: &GrayImage, numerator: u32, denominator: u32, filter| {
-        let side = |side: u32| (side * numerator / denominator).max(1);
-        imageops::resize(image, side(width), side(height), filter)
-    };
-    if longer >= ENLARGED_SIDE {
-        search_once(&mut resized(&image, 2, 3, FilterType::Triangle), texts);
-    }
-    if longer < ENLARGED_SIDE {
-        for factor in [2, 3] {
-            if texts.len() == found {
-                let mut enlarged = resized(&image, factor, 1, FilterType::CatmullRom);
-                search_once(&mut enlarged, texts);
-            }
+    let mut rest = image.clone();
+    for region in regions::find(image) {
+        let before = texts.len();
+        search_sizes(&region.cut(image), texts);
+        if texts.len() > before {
+            region.erase(&mut rest);
         }
     }
-    // Less noise, and a wide blur becomes a narrow one.
-    for divisor in [2, 4] {
-        if texts.len() == found && longer / divisor >= 200 {
-            let mut reduced = resized(&image, 1, divisor, FilterType::Triangle);
-            search_once(&mut reduced, texts);
+    if texts.len() == found {
+        search_sizes(&rest, texts);
+    } else {
+        search_once(&mut rest, texts);
+    }
+}
+
+/// Searches an image and, until there is something, larger and smaller ones made of it: modules may
+/// be too small to tell apart, and a wide blur or noise becomes less when it is reduced.
+fn search_sizes(image: &GrayImage, texts: &mut Vec<String>) {
+    let found = texts.len();
+    search_once(&mut image.clone(), texts);
+    let (width, height) = image.dimensions();
+    let longer = width.max(height);
+    for (numerator, denominator) in [(2, 1), (3, 1), (5, 6), (2, 3), (1, 2), (1, 4)] {
+        let side = |side: u32| (side * numerator / denominator).max(1);
+        let is_useful = if numerator > denominator {
+            longer <= ENLARGED_SIDE
+        } else {
+            side(longer) >= REDUCED_SIDE
+        };
+        if texts.len() == found && is_useful {
+            let filter = if numerator > denominator {
+                FilterType::CatmullRom
+            } else {
+                FilterType::Triangle
+            };
+            let mut resized = imageops::resize(image, side(width), side(height), filter);
+            search_once(&mut resized, texts);
         }
     }
 }

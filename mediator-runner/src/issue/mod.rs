@@ -42,7 +42,7 @@ pub(crate) struct Arguments {
     /// Files with health events; `-` is standard input.
     #[arg(required = true, value_name = "INPUT")]
     inputs: Vec<PathBuf>,
-    /// Folder for the certificates: DIR/<HCID>/<n>/, n being the place in the holder's folder.
+    /// Folder for the certificates: DIR/HCID/N/, N being the place in the holder's folder.
     #[arg(long, value_name = "DIR", default_value = "certificates")]
     out: PathBuf,
     /// Print a line of JSON for each event instead of a table.
