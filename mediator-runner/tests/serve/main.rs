@@ -16,6 +16,7 @@ mod verification;
 use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -34,6 +35,7 @@ struct Runner {
     child: Child,
     address: String,
     log: Arc<Mutex<String>>,
+    reader: Option<JoinHandle<()>>,
     data_directory: Arc<TempDir>,
 }
 
@@ -59,7 +61,7 @@ impl Runner {
         let log = Arc::new(Mutex::new(String::new()));
         let stderr = child.stderr.take().unwrap();
         let written = Arc::clone(&log);
-        std::thread::spawn(move || {
+        let reader = std::thread::spawn(move || {
             for line in BufReader::new(stderr).lines() {
                 let mut log = written.lock().unwrap();
                 log.push_str(&line.unwrap());
@@ -86,6 +88,7 @@ impl Runner {
             child,
             address,
             log,
+            reader: Some(reader),
             data_directory,
         }
     }
@@ -151,6 +154,10 @@ impl Runner {
         let start = Instant::now();
         loop {
             if let Some(status) = self.child.try_wait().unwrap() {
+                // Its last lines may still be on their way.
+                if let Some(reader) = self.reader.take() {
+                    reader.join().unwrap();
+                }
                 return status;
             }
             assert!(start.elapsed() < Duration::from_secs(30), "it does not end");
