@@ -19,7 +19,10 @@ fuzz_target!(|claims: &[u8]| {
     ]
     .map(|part| BASE64_URL_SAFE_NO_PAD.encode(part))
     .join(".");
-    let digits: String = jws.bytes().map(|byte| format!("{:02}", byte - 45)).collect();
+    let digits: String = jws
+        .bytes()
+        .map(|byte| format!("{:02}", byte - 45))
+        .collect();
     let text = format!("shc:/{digits}");
     let verification = verify(&text, &TrustedKeys::default(), Default::default());
     assert!(!verification.valid);
