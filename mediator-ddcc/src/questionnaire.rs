@@ -91,6 +91,11 @@ impl Questionnaires {
         Ok(())
     }
 
+    /// All of them, in no order.
+    pub fn iter(&self) -> impl Iterator<Item = &Questionnaire> {
+        self.by_url.values()
+    }
+
     /// The questionnaire that a response answers, by its canonical with or without `|version`;
     /// the canonical base of the guide's drafts counts as the current one.
     ///
@@ -142,6 +147,12 @@ impl Questionnaires {
 }
 
 impl Questionnaire {
+    /// Its canonical url.
+    #[must_use]
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
     /// Canonical url of the StructureMap that makes a core data set of a response.
     #[must_use]
     pub fn map_url(&self) -> &str {

@@ -13,7 +13,7 @@ mod source;
 
 pub(crate) use arguments::ConfigurationArguments;
 pub(crate) use mistake::ConfigurationError;
-pub(crate) use sections::{CardSize, Configuration, LogFormat, Verification};
+pub(crate) use sections::{Configuration, LogFormat, Verification};
 
 use std::path::Path;
 

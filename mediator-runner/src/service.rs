@@ -1,5 +1,6 @@
 //! The wiring: a [`GenerationService`] on the parts that the configuration names.
 
+use std::collections::HashSet;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -17,7 +18,7 @@ use mediator_ddcc::signing::{Signer, SigningCertificate};
 use mediator_ddcc::strict_json;
 use mediator_ddcc::transformer::{EmbeddedTransformer, LoadError};
 
-use crate::configuration::{self, Configuration};
+use crate::configuration::Configuration;
 
 /// Folder of the development keys, in the data directory.
 pub(crate) const DEVELOPMENT_PKI: &str = "development-pki";
@@ -60,33 +61,86 @@ pub(crate) enum StartError {
     /// Cards cannot be made.
     #[error("card: {0}")]
     Card(#[from] CardError),
+    /// A questionnaire's responses cannot be read.
+    #[error(
+        "questionnaire {questionnaire} names the map {map}, which there is not; add it to maps.folder"
+    )]
+    NoMap {
+        /// Canonical url of the questionnaire.
+        questionnaire: String,
+        /// Canonical url of the map.
+        map: String,
+    },
+    /// Mistakes in several files.
+    #[error("{}", lines(.0))]
+    Several(Vec<StartError>),
+}
+
+/// Mistakes, one a line.
+pub(crate) fn lines(mistakes: &[StartError]) -> String {
+    let lines: Vec<String> = mistakes.iter().map(ToString::to_string).collect();
+    lines.join("\n")
+}
+
+/// What is read of files that operators write.
+pub(crate) struct Parts {
+    transformer: EmbeddedTransformer,
+    questionnaires: Questionnaires,
+    card: Option<(Arc<CardRenderer>, CardSize)>,
+}
+
+impl Parts {
+    /// Reads maps, questionnaires and card templates, and makes nothing.
+    ///
+    /// # Errors
+    /// The mistakes of all of them, one at least.
+    pub(crate) fn read(configuration: &Configuration) -> Result<Self, Vec<StartError>> {
+        let mut mistakes = Vec::new();
+        let transformer = note(&mut mistakes, transformer(configuration));
+        let questionnaires = note(&mut mistakes, questionnaires(configuration));
+        let card = note(&mut mistakes, card(configuration));
+        let (Some(transformer), Some(questionnaires), Some(card)) =
+            (transformer, questionnaires, card)
+        else {
+            return Err(mistakes);
+        };
+        let known: HashSet<&str> = transformer.map_urls().collect();
+        let missing: Vec<StartError> = questionnaires
+            .iter()
+            .filter(|questionnaire| !known.contains(questionnaire.map_url()))
+            .map(|questionnaire| StartError::NoMap {
+                questionnaire: questionnaire.url().to_owned(),
+                map: questionnaire.map_url().to_owned(),
+            })
+            .collect();
+        if missing.is_empty() {
+            Ok(Self {
+                transformer,
+                questionnaires,
+                card,
+            })
+        } else {
+            Err(missing)
+        }
+    }
+}
+
+fn note<T>(mistakes: &mut Vec<StartError>, result: Result<T, StartError>) -> Option<T> {
+    result.map_err(|mistake| mistakes.push(mistake)).ok()
 }
 
 /// Opens everything that the configuration names. On first use this makes the data directory,
 /// and development keys when no others are configured.
+///
+/// # Errors
+/// Every mistake in the operator's files at once, before anything is made; else the one that
+/// stopped it.
 pub(crate) async fn start(configuration: &Configuration) -> Result<RunningService, StartError> {
+    let parts = Parts::read(configuration).map_err(StartError::Several)?;
     let (signer, signing_certificates) = signer(configuration)?;
-    let transformer = match &configuration.maps.folder {
-        Some(folder) => EmbeddedTransformer::with_folder(folder)?,
-        None => EmbeddedTransformer::builtin()?,
-    };
-    let card = match configuration.card.enabled {
-        true => {
-            let renderer = match &configuration.card.folder {
-                Some(folder) => CardRenderer::with_folder(folder)?,
-                None => CardRenderer::builtin()?,
-            };
-            let size = match configuration.card.size {
-                configuration::CardSize::A4 => CardSize::A4,
-                configuration::CardSize::Wallet => CardSize::Wallet,
-            };
-            Some((Arc::new(renderer), size))
-        }
-        false => None,
-    };
     let database = Database::open(&configuration.data_directory.join(DATABASE)).await?;
     let ports = Ports {
-        transformer: Arc::new(transformer),
+        transformer: Arc::new(parts.transformer),
         repository: Arc::new(SqliteRepository::new(database.clone())),
         signer,
         ledger: Arc::new(SqliteLedger::new(database)),
@@ -94,14 +148,34 @@ pub(crate) async fn start(configuration: &Configuration) -> Result<RunningServic
     let settings = ServiceSettings {
         issuer: configuration.issuer_settings(),
         forms: configuration.codes.forms.clone(),
-        card,
-        questionnaires: questionnaires(configuration.questionnaires.folder.as_deref())?,
+        card: parts.card,
+        questionnaires: parts.questionnaires,
         public_base_url: public_base_url(configuration),
     };
     Ok(RunningService {
         service: GenerationService::new(ports, settings),
         signing_certificates,
     })
+}
+
+fn transformer(configuration: &Configuration) -> Result<EmbeddedTransformer, StartError> {
+    Ok(match &configuration.maps.folder {
+        Some(folder) => EmbeddedTransformer::with_folder(folder)?,
+        None => EmbeddedTransformer::builtin()?,
+    })
+}
+
+fn card(
+    configuration: &Configuration,
+) -> Result<Option<(Arc<CardRenderer>, CardSize)>, StartError> {
+    if !configuration.card.enabled {
+        return Ok(None);
+    }
+    let renderer = match &configuration.card.folder {
+        Some(folder) => CardRenderer::with_folder(folder)?,
+        None => CardRenderer::builtin()?,
+    };
+    Ok(Some((Arc::new(renderer), configuration.card.size)))
 }
 
 fn signer(
@@ -133,9 +207,9 @@ fn public_base_url(configuration: &Configuration) -> String {
         .unwrap_or_else(|| format!("http://{}/ddcc", server.listen))
 }
 
-fn questionnaires(folder: Option<&Path>) -> Result<Questionnaires, StartError> {
+fn questionnaires(configuration: &Configuration) -> Result<Questionnaires, StartError> {
     let mut questionnaires = Questionnaires::builtin()?;
-    let Some(folder) = folder else {
+    let Some(folder) = &configuration.questionnaires.folder else {
         return Ok(questionnaires);
     };
     let unreadable = |path: &Path, reason: String| StartError::QuestionnaireFile {

@@ -1,6 +1,7 @@
 //! `mediator-runner config`, as operators use it.
 #![allow(clippy::unwrap_used, reason = "tests")]
 
+use std::fs;
 use std::path::Path;
 use std::process::{Command, Output};
 
@@ -23,7 +24,7 @@ fn text(bytes: &[u8]) -> String {
 fn check_lists_mistakes_and_ends_with_2() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("mediator.toml");
-    std::fs::write(
+    fs::write(
         &file,
         "[server]\nlisen = '127.0.0.1:1'\n[card]\nenabled = 3\n",
     )
@@ -51,7 +52,7 @@ fn check_lists_mistakes_and_ends_with_2() {
 fn check_looks_into_the_files_of_keys() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("key.pem");
-    std::fs::write(&file, "no key").unwrap();
+    fs::write(&file, "no key").unwrap();
     let path = file.to_str().unwrap();
     let variables = [
         ("MEDIATOR_SIGNING__KEY_FILE", path),
@@ -113,4 +114,65 @@ fn help_has_examples() {
     }
     assert_eq!(runner(&["config", "chek"], &[]).status.code(), Some(2));
     assert!(Path::new(env!("CARGO_BIN_EXE_mediator-runner")).exists());
+}
+
+#[test]
+fn check_reads_the_operators_files_and_makes_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |path: &str, text: &str| {
+        let path = folder.path().join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    };
+    write("maps/broken.map", "map \"x\" = \n");
+    write("card/a4.svg", "<svg>{{</svg>");
+    write(
+        "questionnaires/nothing.json",
+        "{\"resourceType\": \"Patient\"}",
+    );
+    write(
+        "mediator.toml",
+        "[maps]\nfolder = \"maps\"\n[card]\nfolder = \"card\"\n[questionnaires]\nfolder = \"questionnaires\"\n",
+    );
+    let check = || {
+        let output = Command::new(env!("CARGO_BIN_EXE_mediator-runner"))
+            .args(["config", "check", "--config", "mediator.toml"])
+            .current_dir(folder.path())
+            .output()
+            .unwrap();
+        (
+            output.status.code(),
+            String::from_utf8(output.stderr).unwrap(),
+        )
+    };
+    let (status, mistakes) = check();
+    assert_eq!(status, Some(2));
+    for (file, what) in [
+        ("broken.map", "line 2"),
+        ("a4.svg", "template"),
+        ("nothing.json", "not a Questionnaire"),
+    ] {
+        let told = mistakes
+            .lines()
+            .any(|line| line.contains(file) && line.contains(what));
+        assert!(told, "{file}: {mistakes}");
+    }
+    // A questionnaire without its map.
+    fs::remove_file(folder.path().join("maps/broken.map")).unwrap();
+    fs::remove_file(folder.path().join("card/a4.svg")).unwrap();
+    fs::copy(
+        concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/../examples/own-questionnaire/questionnaires/carnet-de-vacunacion.json"
+        ),
+        folder.path().join("questionnaires/nothing.json"),
+    )
+    .unwrap();
+    let (status, mistakes) = check();
+    assert_eq!(status, Some(2));
+    assert!(
+        mistakes.contains("CarnetDeVacunacion, which there is not"),
+        "{mistakes}"
+    );
+    assert!(!folder.path().join("mediator-data").exists());
 }

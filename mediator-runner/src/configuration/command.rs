@@ -8,6 +8,7 @@ use mediator_ddcc::signing::key_file::KeyFileSigner;
 
 use super::{Configuration, ConfigurationArguments};
 use crate::serve;
+use crate::service::{Parts, lines};
 
 /// Check and show the configuration.
 #[derive(Debug, clap::Args)]
@@ -66,6 +67,7 @@ pub(crate) fn run(arguments: &Arguments) -> ExitCode {
 
 fn check(arguments: &ConfigurationArguments) -> Result<String, String> {
     let configuration = arguments.load().map_err(|error| error.to_string())?;
+    Parts::read(&configuration).map_err(|mistakes| lines(&mistakes))?;
     let signing = &configuration.signing;
     if let (Some(key), Some(certificate)) = (&signing.key_file, &signing.certificate_file) {
         KeyFileSigner::read(key, certificate).map_err(|error| format!("signing: {error}"))?;

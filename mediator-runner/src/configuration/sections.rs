@@ -3,6 +3,7 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
+use mediator_ddcc::card::CardSize;
 use mediator_ddcc::codes::{CodeForm, IssuerSettings};
 use mediator_ddcc::terminology;
 use serde::{Serialize, Serializer};
@@ -60,18 +61,11 @@ pub(crate) struct Codes {
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub(crate) struct Card {
     pub(crate) enabled: bool,
+    #[serde(serialize_with = "size_name")]
     pub(crate) size: CardSize,
     /// Templates that replace the built-in ones of the same name.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) folder: Option<PathBuf>,
-}
-
-/// Paper of the card.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub(crate) enum CardSize {
-    A4,
-    Wallet,
 }
 
 /// A folder of files beside the built-in ones.
@@ -253,7 +247,7 @@ impl Codes {
 
 impl Card {
     fn read(section: &mut Section<'_>) -> Self {
-        let sizes = [("a4", CardSize::A4), ("wallet", CardSize::Wallet)];
+        let sizes = CardSize::ALL.map(|size| (size.as_str(), size));
         Self {
             enabled: value(section.boolean("enabled")).unwrap_or(true),
             size: value(section.one_of("size", &sizes)).unwrap_or(CardSize::A4),
@@ -347,6 +341,10 @@ fn url(text: &str, schemes: &[&str]) -> Result<String, String> {
         && text.bytes().all(plain)
         && !text.ends_with('/');
     is_good.then(|| text.to_owned()).ok_or_else(expected)
+}
+
+fn size_name<S: Serializer>(size: &CardSize, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(size.as_str())
 }
 
 fn form_names<S: Serializer>(forms: &[CodeForm], serializer: S) -> Result<S::Ok, S::Error> {

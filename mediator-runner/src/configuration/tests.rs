@@ -1,7 +1,9 @@
 use std::path::{Path, PathBuf};
 
 use super::mistake::ConfigurationError;
-use super::sections::{CardSize, Configuration, LogFormat};
+use mediator_ddcc::card::CardSize;
+
+use super::sections::{Configuration, LogFormat};
 
 const EXAMPLE: &str = concat!(
     env!("CARGO_MANIFEST_DIR"),
