@@ -3,6 +3,7 @@
 mod regions;
 
 use std::io::Cursor;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use hayro::hayro_interpret::InterpreterSettings;
@@ -72,9 +73,12 @@ pub fn read_codes(bytes: &[u8]) -> Result<Vec<String>, ImageError> {
     }
     let mut texts = Vec::new();
     if is_pdf(bytes) {
-        read_pdf(bytes, &mut texts)?;
+        for page in guarded(|| read_pages(bytes)).unwrap_or(Err(ImageError::Unreadable))? {
+            search(&page, &mut texts);
+        }
     } else {
-        search(&decode(bytes)?, &mut texts);
+        let image = guarded(|| decode(bytes)).unwrap_or(Err(ImageError::Unreadable))?;
+        search(&image, &mut texts);
     }
     if let Some(card) =
         crate::codes::smart_health_card::decode::join(texts.iter().map(String::as_str))
@@ -87,6 +91,12 @@ pub fn read_codes(bytes: &[u8]) -> Result<Vec<String>, ImageError> {
     } else {
         Ok(texts)
     }
+}
+
+/// What a library makes of data of strangers; `None` when it panics, which is then no more than one
+/// image that cannot be read. What it works on is not used again.
+fn guarded<T>(library: impl FnOnce() -> T) -> Option<T> {
+    catch_unwind(AssertUnwindSafe(library)).ok()
 }
 
 fn is_pdf(bytes: &[u8]) -> bool {
@@ -134,7 +144,8 @@ fn on_white(image: &image::DynamicImage) -> GrayImage {
     })
 }
 
-fn read_pdf(bytes: &[u8], texts: &mut Vec<String>) -> Result<(), ImageError> {
+fn read_pages(bytes: &[u8]) -> Result<Vec<GrayImage>, ImageError> {
+    let mut pages = Vec::new();
     let pdf = Pdf::new(Arc::new(bytes.to_vec())).map_err(|_| ImageError::Unreadable)?;
     let cache = RenderCache::new();
     for page in pdf.pages().iter().take(MAXIMUM_PAGES) {
@@ -160,9 +171,9 @@ fn read_pdf(bytes: &[u8], texts: &mut Vec<String>) -> Result<(), ImageError> {
         let rgba = pixmap.data_as_u8_slice().to_vec();
         let image =
             image::RgbaImage::from_raw(width, height, rgba).ok_or(ImageError::Unreadable)?;
-        search(&imageops::grayscale(&image), texts);
+        pages.push(imageops::grayscale(&image));
     }
-    Ok(())
+    Ok(pages)
 }
 
 /// Searches each part of the image that looks like a code by itself, since codes beside each other
@@ -215,7 +226,7 @@ fn search_sizes(image: &GrayImage, texts: &mut Vec<String>) {
 /// again.
 fn search_once(image: &mut GrayImage, texts: &mut Vec<String>) {
     for _ in 0..MAXIMUM_CODES {
-        let read = read_grids(image);
+        let read = guarded(|| read_grids(image)).unwrap_or_default();
         if read.is_empty() {
             break;
         }
@@ -224,19 +235,28 @@ fn search_once(image: &mut GrayImage, texts: &mut Vec<String>) {
             add(texts, text);
         }
     }
+    for text in guarded(|| read_multiple(image)).unwrap_or_default() {
+        add(texts, text);
+    }
+}
+
+/// The codes' texts.
+fn read_multiple(image: &GrayImage) -> Vec<String> {
     let (width, height) = image.dimensions();
     let Ok(source) = Luma8LuminanceSource::new(image.as_raw().clone(), width, height) else {
-        return;
+        return Vec::new();
     };
     let hints = DecodeHints {
         TryHarder: Some(true),
         ..DecodeHints::default()
     };
     let mut bitmap = BinaryBitmap::new(HybridBinarizer::new(source));
-    let results = QRCodeMultiReader::default().decode_multiple_with_hints(&mut bitmap, &hints);
-    for result in results.unwrap_or_default() {
-        add(texts, result.getText().to_owned());
-    }
+    QRCodeMultiReader::default()
+        .decode_multiple_with_hints(&mut bitmap, &hints)
+        .unwrap_or_default()
+        .into_iter()
+        .map(|result| result.getText().to_owned())
+        .collect()
 }
 
 /// The codes' texts and corners, clockwise.
@@ -406,6 +426,12 @@ mod tests {
                 assert!(found == expected, "{size:?}, {} codes", codes.len());
             }
         }
+    }
+
+    #[test]
+    fn a_panic_of_a_library_ends_here() {
+        assert_eq!(guarded(|| 1), Some(1));
+        assert_eq!(guarded(|| -> u8 { panic!("broken image") }), None);
     }
 
     #[test]
