@@ -1,6 +1,8 @@
 //! Encoding VDS-NC (ICAO Technical Report "VDS-NC - Visible Digital Seal for non-constrained
 //! environments", proof of vaccination).
 
+use std::fmt::Write as _;
+
 use base64::prelude::{BASE64_URL_SAFE, Engine as _};
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -77,12 +79,31 @@ impl UnsignedSeal {
     /// asks where nothing else is said.
     pub(in crate::codes) fn finish(self, data: &[u8], signature: &[u8]) -> Result<String, String> {
         let data = std::str::from_utf8(data).map_err(|_| "the seal's data is not UTF-8")?;
+        let data = in_ascii(data);
         let signature = BASE64_URL_SAFE.encode(signature);
         let certificate = self.certificate;
         Ok(format!(
             r#"{{"data":{data},"sig":{{"alg":"ES256","cer":"{certificate}","sigvl":"{signature}"}}}}"#
         ))
     }
+}
+
+/// The same JSON with every character beyond ASCII escaped. A QR code's bytes have no character
+/// set that all readers agree about: some guess one and read `®` as something else. What is signed
+/// is the canonical form of what is read, so this changes nothing of it.
+fn in_ascii(json: &str) -> String {
+    let mut ascii = String::with_capacity(json.len());
+    for character in json.chars() {
+        if character.is_ascii() {
+            ascii.push(character);
+            continue;
+        }
+        for unit in character.encode_utf16(&mut [0; 2]) {
+            // Writing to a String cannot fail.
+            let _ = write!(ascii, "\\u{unit:04x}");
+        }
+    }
+    ascii
 }
 
 /// `uvci`, at most 12 characters: the document's UUID modulo 36¹², in capital base 36.
@@ -237,7 +258,8 @@ mod tests {
     /// Takes a text apart with other means than the decoder's, and gives `data`.
     fn decode(text: &str) -> Value {
         let seal: Value = serde_json::from_str(text).unwrap();
-        assert_eq!(serde_json_canonicalizer::to_string(&seal).unwrap(), text);
+        let canonical = serde_json_canonicalizer::to_string(&seal).unwrap();
+        assert_eq!(in_ascii(&canonical), text);
         let signature = &seal["sig"];
         assert_eq!(signature["alg"], "ES256");
         let bytes = |element: &str| {
@@ -300,6 +322,17 @@ mod tests {
             };
             assert_eq!(data["msg"]["pid"]["n"], expected);
         }
+    }
+
+    #[test]
+    fn the_text_is_ascii_for_readers_that_guess_a_character_set() {
+        assert_eq!(in_ascii("{\"a\":\"é®\"}"), "{\"a\":\"\\u00e9\\u00ae\"}");
+        assert_eq!(in_ascii("\"😀\""), "\"\\ud83d\\ude00\"");
+        let mut set = vaccination();
+        set["vaccination"]["centre"] = json!("Hôpital");
+        let text = Issue::new(set).text(CodeForm::Icao);
+        assert!(text.is_ascii());
+        assert_eq!(decode(&text)["msg"]["ve"][0]["vd"][0]["adm"], "Hôpital");
     }
 
     #[test]
