@@ -305,6 +305,16 @@ fn issued_codes_are_checked_before_they_leave() {
 }
 
 #[test]
+fn letters_of_every_script_are_read_from_the_modules() {
+    let mut set = vaccination();
+    set["vaccination"]["brand"]["display"] = json!("Comirnaty® Ж");
+    let text = Issue::new(set).text(CodeForm::Icao);
+    let code = IssuedCode::new(CodeForm::Icao, text).unwrap();
+    let at = time("2021-04-06T10:00:00Z");
+    assert_eq!(check_issued(&code, &ES256.identity, at), Ok(()));
+}
+
+#[test]
 fn what_counts_later_or_is_over_may_leave() {
     let mut later = vaccination();
     later["certificate"]["period"]["start"] = json!("2021-05-01");
