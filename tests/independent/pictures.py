@@ -33,20 +33,12 @@ def run(*command, **options):
 
 
 def zbar(picture):
-    """(kind, text) of every code that zbar finds in a picture, given as PNG bytes.
-
-    It guesses the character set of a text that is not ASCII; `zbar_bytes` does not.
-    """
+    """(kind, text) of every code that zbar finds in a picture, given as PNG bytes."""
     printed = zbarimg(picture, "--xml")
     if not printed:
         return []
     symbols = ElementTree.fromstring(printed).findall(".//{*}symbol")
     return [(symbol.get("type"), symbol.findtext("{*}data")) for symbol in symbols]
-
-
-def zbar_bytes(picture):
-    """What is in the QR codes of a picture, byte by byte; nothing where zbar finds none."""
-    return zbarimg(picture, "--raw", "-Sbinary", "-Sdisable", "-Sqrcode.enable")
 
 
 def zbarimg(picture, *options):

@@ -19,10 +19,10 @@ def test_there_is_a_code_of_every_form_that_is_expected(certificate, expected_fo
 def test_picture_shows_the_text(certificate, form, kind):
     path = certificate.path(f"{form}.{kind}")
     picture = path.read_bytes() if kind == "png" else pictures.draw_svg(path)
-    text = certificate.text(form).encode()
-    assert pictures.zbar_bytes(picture) == text
+    text = certificate.text(form)
+    assert pictures.zbar(picture) == [("QR-Code", text)]
     (code,) = pictures.zxing(picture)
-    assert code.bytes == text
+    assert code.bytes == text.encode()
 
 
 def test_segments_and_error_correction(certificate, form):
@@ -51,5 +51,5 @@ def test_a_damaged_picture_is_not_read(certificate, form):
     draw.rectangle((image.width // 3, 0, image.width, image.height), fill=255)
     damaged = io.BytesIO()
     image.save(damaged, "PNG")
-    assert pictures.zbar_bytes(damaged.getvalue()) == b""
+    assert pictures.zbar(damaged.getvalue()) == []
     assert pictures.zxing(damaged.getvalue()) == []
