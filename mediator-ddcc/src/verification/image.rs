@@ -195,14 +195,29 @@ fn search(image: &GrayImage, texts: &mut Vec<String>) {
     }
 }
 
+/// Sizes that an image is searched in until there is something, as fractions of its own.
+const SIZES: [(u32, u32); 10] = [
+    (2, 1),
+    (3, 1),
+    (3, 2),
+    (5, 4),
+    (7, 4),
+    (5, 2),
+    (5, 6),
+    (2, 3),
+    (1, 2),
+    (1, 4),
+];
+
 /// Searches an image and, until there is something, larger and smaller ones made of it: modules may
-/// be too small to tell apart, and a wide blur or noise becomes less when it is reduced.
+/// be too small to tell apart, or fall between the pixels that are looked at, and a wide blur or
+/// noise becomes less when it is reduced.
 fn search_sizes(image: &GrayImage, texts: &mut Vec<String>) {
     let found = texts.len();
     search_once(&mut image.clone(), texts);
     let (width, height) = image.dimensions();
     let longer = width.max(height);
-    for (numerator, denominator) in [(2, 1), (3, 1), (5, 6), (2, 3), (1, 2), (1, 4)] {
+    for (numerator, denominator) in SIZES {
         let side = |side: u32| (side * numerator / denominator).max(1);
         let is_useful = if numerator > denominator {
             longer <= ENLARGED_SIDE
