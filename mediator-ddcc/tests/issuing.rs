@@ -12,6 +12,7 @@ use mediator_ddcc::document;
 use mediator_ddcc::generation_service::{GenerationService, Ports, ServiceSettings};
 use mediator_ddcc::ledger::Ledger;
 use mediator_ddcc::ledger::sqlite::SqliteLedger;
+use mediator_ddcc::operation_outcome::OperationOutcome;
 use mediator_ddcc::questionnaire::Questionnaires;
 use mediator_ddcc::repository::sqlite::SqliteRepository;
 use mediator_ddcc::repository::{FhirRepository, RepositoryError};
@@ -81,6 +82,12 @@ impl Fixture {
     async fn another_process(&self) -> GenerationService {
         let (repository, ledger) = open(&self.folder).await;
         service(&repository, &ledger, &self.signer)
+    }
+
+    /// Why a response is not certified.
+    async fn refused(&self, response: Value) -> OperationOutcome {
+        let issued = self.service.generate_health_certificate(response).await;
+        issued.err().unwrap()
     }
 
     async fn count(&self, resource_type: &str) -> usize {
@@ -248,11 +255,9 @@ async fn another_event_under_the_same_identifier_is_a_conflict() {
         .await
         .unwrap();
     let before = fixture.stored().await;
-    let outcome = service
-        .generate_health_certificate(with("lot", json!({"valueString": "OTHER"})))
-        .await
-        .err()
-        .unwrap();
+    let outcome = fixture
+        .refused(with("lot", json!({"valueString": "OTHER"})))
+        .await;
     assert_eq!(outcome.status, 409);
     assert_eq!(
         outcome.issues[0].expression,
@@ -274,11 +279,7 @@ async fn the_hcid_of_another_person_is_a_conflict_and_leaves_no_trace() {
     other["identifier"]["value"] = json!("other event");
     *answer(&mut other, "birthDate") = json!({"valueDate": "1950-01-01"});
     *answer(&mut other, "identifier") = json!({"valueString": "Y1"});
-    let outcome = service
-        .generate_health_certificate(other.clone())
-        .await
-        .err()
-        .unwrap();
+    let outcome = fixture.refused(other.clone()).await;
     assert_eq!(outcome.status, 409);
     assert_eq!(
         outcome.issues[0].expression,
@@ -401,12 +402,7 @@ async fn bad_input_names_the_element_and_leaves_no_trace(
     let fixture = Fixture::new().await;
     let mut response = vaccination();
     spoil(&mut response);
-    let outcome = fixture
-        .service
-        .generate_health_certificate(response)
-        .await
-        .err()
-        .unwrap();
+    let outcome = fixture.refused(response).await;
     assert_eq!(outcome.status, status, "{outcome}");
     assert_eq!(outcome.issues[0].expression, [expression], "{outcome}");
     assert!(fixture.stores_nothing().await);
@@ -465,12 +461,7 @@ async fn an_interrupted_event_is_finished_once(#[case] after: bool) {
         })
     };
     let fixture = Fixture::with(failing, |signer| signer).await;
-    let outcome = fixture
-        .service
-        .generate_health_certificate(vaccination())
-        .await
-        .err()
-        .unwrap();
+    let outcome = fixture.refused(vaccination()).await;
     assert_eq!(outcome.status, 503);
     let left = fixture.ledger.unfinished(10).await.unwrap();
     assert_eq!(left.len(), 1);
@@ -505,12 +496,7 @@ impl Signer for Away {
 async fn without_a_signature_nothing_leaves_and_the_event_waits() {
     let away = |signer| -> Arc<dyn Signer> { Arc::new(Away(signer)) };
     let fixture = Fixture::with(|repository| repository, away).await;
-    let outcome = fixture
-        .service
-        .generate_health_certificate(vaccination())
-        .await
-        .err()
-        .unwrap();
+    let outcome = fixture.refused(vaccination()).await;
     assert_eq!(outcome.status, 503);
     assert_eq!(fixture.count("Bundle").await, 0);
     assert_eq!(fixture.ledger.unfinished(10).await.unwrap().len(), 1);
@@ -535,12 +521,7 @@ impl Signer for Forged {
 async fn a_code_that_does_not_verify_does_not_leave() {
     let forged = |signer| -> Arc<dyn Signer> { Arc::new(Forged(signer)) };
     let fixture = Fixture::with(|repository| repository, forged).await;
-    let outcome = fixture
-        .service
-        .generate_health_certificate(vaccination())
-        .await
-        .err()
-        .unwrap();
+    let outcome = fixture.refused(vaccination()).await;
     assert_eq!(outcome.status, 500);
     assert_eq!(fixture.count("Bundle").await, 0);
 }
