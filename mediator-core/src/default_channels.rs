@@ -1,0 +1,1 @@
+//! Creates the channels that a mediator brings along, where they are missing.

@@ -1,0 +1,1 @@
+//! The answer that OpenHIM core understands: `application/json+openhim`.

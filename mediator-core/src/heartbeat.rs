@@ -1,0 +1,1 @@
+//! Tells OpenHIM core, again and again, that the mediator is there.

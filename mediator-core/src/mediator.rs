@@ -1,0 +1,1 @@
+//! A mediator put together: registration, heartbeat, jobs and server.

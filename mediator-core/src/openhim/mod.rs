@@ -1,0 +1,1 @@
+//! A client of OpenHIM core's API.

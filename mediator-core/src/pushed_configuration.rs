@@ -1,0 +1,1 @@
+//! Settings that an operator changes in OpenHIM's console while the mediator runs.

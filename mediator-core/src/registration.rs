@@ -1,0 +1,1 @@
+//! Registers a mediator with OpenHIM core and finds out what that changed.

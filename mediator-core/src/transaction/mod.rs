@@ -1,0 +1,1 @@
+//! One transaction of OpenHIM, as a handler sees it.
