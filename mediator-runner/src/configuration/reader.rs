@@ -6,6 +6,7 @@ use std::ops::RangeInclusive;
 use std::path::PathBuf;
 
 use super::mistake::{ConfigurationError, Mistake, Place};
+use super::secret::Secret;
 use super::source::{Content, Source, resolve};
 
 /// What reading has found so far.
@@ -106,6 +107,11 @@ impl<'a> Section<'a> {
         self.source.children.remove(key)
     }
 
+    /// Whether the setting is made, rightly or not; to be asked before it is read.
+    pub(super) fn is_set(&self, key: &str) -> bool {
+        self.source.children.contains_key(key)
+    }
+
     /// The section of that name; an empty one when it is not there.
     pub(super) fn section(&mut self, key: &'static str) -> Section<'a> {
         let source = self.take(key).unwrap_or_default();
@@ -155,6 +161,15 @@ impl<'a> Section<'a> {
     /// A text; an empty one is a mistake.
     pub(super) fn text(&mut self, key: &'static str) -> Option<Set<String>> {
         self.setting(key, |content, _| text(content))
+    }
+
+    /// A text that is not shown, whatever else is said about it.
+    pub(super) fn secret(&mut self, key: &'static str) -> Option<Set<Secret>> {
+        let not_a_text = || "a text that is not empty".to_owned();
+        self.setting(key, |content, _| {
+            let text = text(content).map_err(|_| not_a_text())?;
+            Ok(Secret::from(text))
+        })
     }
 
     /// A text that `parse` reads or refuses with what it must be.

@@ -1,9 +1,4 @@
 //! Settings that must not be shown.
-#![cfg_attr(
-    not(test),
-    expect(dead_code, reason = "no setting is secret yet: keys are files")
-)]
-
 use std::fmt;
 
 use serde::{Serialize, Serializer};

@@ -1,5 +1,9 @@
 //! Every setting with its default. `examples/config/embedded.toml` explains them to operators.
 
+mod jobs;
+mod openhim;
+mod tls;
+
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
@@ -10,6 +14,10 @@ use serde::{Serialize, Serializer};
 use tracing_subscriber::EnvFilter;
 
 use super::reader::{Section, Set};
+
+pub(crate) use jobs::Jobs;
+pub(crate) use openhim::{OpenHim, OpenHimAuthentication};
+pub(crate) use tls::{ClientCertificates, Tls};
 
 /// The effective configuration.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -24,6 +32,8 @@ pub(crate) struct Configuration {
     pub(crate) questionnaires: Folder,
     pub(crate) verification: Verification,
     pub(crate) server: Server,
+    pub(crate) openhim: OpenHim,
+    pub(crate) jobs: Jobs,
     pub(crate) log: Log,
 }
 
@@ -98,6 +108,10 @@ pub(crate) struct Server {
     pub(crate) request_timeout_seconds: u64,
     pub(crate) maximum_concurrent_requests: usize,
     pub(crate) shutdown_grace_seconds: u64,
+    /// Where health and metrics are answered instead of `listen`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) operation_listen: Option<SocketAddr>,
+    pub(crate) tls: Tls,
 }
 
 /// The program's own log, on standard error.
@@ -130,6 +144,8 @@ impl Configuration {
             questionnaires: Folder::read(&mut root.section("questionnaires")),
             verification: Verification::read(&mut root.section("verification")),
             server,
+            openhim: OpenHim::read(&mut root.section("openhim")),
+            jobs: Jobs::read(&mut root.section("jobs")),
             log: Log::read(&mut root.section("log")),
         }
     }
@@ -297,6 +313,8 @@ impl Server {
             .unwrap_or(256),
             shutdown_grace_seconds: value(section.integer("shutdown_grace_seconds", 0..=3600))
                 .unwrap_or(20),
+            operation_listen: value(section.parsed("operation_listen", address)),
+            tls: Tls::read(&mut section.section("tls")),
         }
     }
 }

@@ -73,17 +73,19 @@ fn the_example_states_the_defaults_and_every_setting() {
         })
         .collect();
     let found = mistakes(&text, []);
-    assert_eq!(found.len(), 7, "{found:#?}");
+    assert_eq!(found.len(), 13, "{found:#?}");
     assert!(found.iter().all(|line| line.contains("No such file")));
     let settings = text.lines().filter(|line| line.contains(" = ")).count();
     let known = toml::Value::try_from(defaults()).unwrap();
-    let set = known
-        .as_table()
-        .unwrap()
-        .values()
-        .map(|section| section.as_table().map_or(1, |section| section.len()));
-    // public_base_url and seven paths have no default.
-    assert_eq!(settings, set.sum::<usize>() + 8);
+    // Thirteen paths have no default, nor have two addresses for others, OpenHIM's and its user.
+    assert_eq!(settings, leaves(&known) + 17);
+}
+
+fn leaves(value: &toml::Value) -> usize {
+    match value {
+        toml::Value::Table(table) => table.values().map(leaves).sum(),
+        _ => 1,
+    }
 }
 
 #[test]
@@ -299,5 +301,47 @@ fn a_file_that_is_not_there() {
     assert!(
         error.to_string().contains("/nowhere/mediator.toml"),
         "{error}"
+    );
+}
+
+#[test]
+fn openhim_needs_a_user_and_one_password() {
+    let alone = mistakes("[openhim]\napi_url = 'https://localhost:8080'", []);
+    assert_eq!(alone.len(), 2, "{alone:#?}");
+    assert!(alone[0].contains("openhim.api_url needs openhim.password_file"));
+    assert!(alone[1].contains("openhim.api_url needs openhim.username"));
+    let text = "[openhim]\napi_url = 'https://localhost:8080'\nusername = 'mediator'\npassword_file = 'mediator.toml'\nca_file = 'mediator.toml'\ntrust_self_signed = true\nheartbeat_seconds = 61";
+    let twice = mistakes(text, [("MEDIATOR_OPENHIM__PASSWORD", "hunter2")]);
+    assert_eq!(twice.len(), 3, "{twice:#?}");
+    assert!(twice[0].contains("password_file is set beside openhim.password"));
+    assert!(twice[1].contains("trust_self_signed makes openhim.ca_file useless"));
+    assert!(twice[2].contains("heartbeat_seconds must be a whole number from 1 to 60"));
+    assert!(!format!("{twice:?}").contains("hunter2"));
+}
+
+#[test]
+fn a_secret_is_not_repeated() {
+    let wrong = mistakes("[openhim]\npassword = 12345678", []);
+    assert_eq!(wrong.len(), 1);
+    assert!(!wrong[0].contains("12345678"), "{wrong:?}");
+    let configuration = load("", [("MEDIATOR_OPENHIM__PASSWORD", "hunter2")]).unwrap();
+    let shown = toml::to_string(&configuration).unwrap();
+    assert!(!shown.contains("hunter2") && shown.contains("<secret>"));
+}
+
+#[test]
+fn tls_needs_what_belongs_together() {
+    let found = mistakes(
+        "[server.tls]\nkey_file = 'mediator.toml'\nclient_certificates = 'required'",
+        [],
+    );
+    assert_eq!(found.len(), 3, "{found:#?}");
+    assert!(found[0].contains("key_file needs server.tls.certificate_file"));
+    assert!(found[1].contains("client_certificates needs server.tls.certificate_file"));
+    assert!(found[2].contains("client_certificates needs server.tls.client_ca_file"));
+    let found = mistakes("[server.tls]\nclient_ca_file = 'mediator.toml'", []);
+    assert!(
+        found[0].contains("needs server.tls.client_certificates"),
+        "{found:?}"
     );
 }
