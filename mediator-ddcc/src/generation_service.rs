@@ -68,6 +68,16 @@ impl GenerationService {
         }
     }
 
+    /// The same service with other settings: it shares this one's ports, queues and limits, and
+    /// what this one has begun goes on as it was.
+    #[must_use]
+    pub fn with_settings(&self, settings: ServiceSettings) -> Self {
+        Self {
+            settings: Arc::new(settings),
+            ..self.clone()
+        }
+    }
+
     /// The ports, for checks of their readiness and for reading what is stored.
     #[must_use]
     pub fn ports(&self) -> &Ports {

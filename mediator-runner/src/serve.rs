@@ -8,6 +8,7 @@ mod generate;
 mod jwks;
 mod media_type;
 mod metadata;
+mod pushed_settings;
 mod qr_code;
 mod submit;
 mod trust;
@@ -21,6 +22,7 @@ use axum::serve::Listener as _;
 use chrono::Utc;
 use mediator_core::server::{Server, ServerError, ServerSettings, listen, shutdown_signal};
 use mediator_ddcc::generation_service::GenerationService;
+use tokio::sync::watch;
 
 use crate::configuration::{self, Configuration, ConfigurationArguments};
 use crate::logging;
@@ -102,8 +104,9 @@ async fn serve(mut configuration: Configuration) -> Result<(), ServeError> {
     });
     let trusted_keys = trusted_keys(&configuration.verification, &signing_certificates)?;
     let server = server(&configuration, &service);
+    let (_settings, generation) = watch::channel(service);
     let router = application::router(Application {
-        generation: service,
+        generation,
         certificates: Arc::from(signing_certificates),
         trusted_keys: Arc::new(trusted_keys),
     });

@@ -9,6 +9,7 @@ use http::Uri;
 use mediator_ddcc::generation_service::GenerationService;
 use mediator_ddcc::signing::SigningCertificate;
 use mediator_ddcc::verification::TrustedKeys;
+use tokio::sync::watch;
 
 use super::{documents, fhir, generate, jwks, metadata, qr_code, submit, verify};
 
@@ -21,16 +22,26 @@ const LEGACY_HEALTH_CARD_ISSUER: &str = "/ddcc/shc_issuer";
 /// What the handlers work with.
 #[derive(Clone)]
 pub(super) struct Application {
-    pub(super) generation: GenerationService,
+    /// With the settings that apply now.
+    pub(super) generation: watch::Receiver<GenerationService>,
     /// Every certificate that was issued with: the current signer's and earlier ones'.
     pub(super) certificates: Arc<[SigningCertificate]>,
     /// Whose signatures `$verify` trusts.
     pub(super) trusted_keys: Arc<TrustedKeys>,
 }
 
+impl Application {
+    /// The service, with the settings that apply now.
+    pub(super) fn generation(&self) -> GenerationService {
+        self.generation.borrow().clone()
+    }
+}
+
 pub(super) fn router(application: Application) -> Router {
-    let issuer = &application.generation.settings().issuer;
-    let issuer_path = issuer
+    let generation = application.generation();
+    let issuer_path = generation
+        .settings()
+        .issuer
         .smart_health_card_issuer
         .parse::<Uri>()
         .map(|uri| uri.path().trim_end_matches('/').to_owned())

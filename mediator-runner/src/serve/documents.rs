@@ -1,5 +1,7 @@
 //! Documents, their references and their folders: stored and read.
 
+use std::sync::Arc;
+
 use axum::extract::State;
 use axum::response::Response;
 use http::header::LOCATION;
@@ -56,7 +58,7 @@ pub(super) async fn create(
     .await??;
     let stored = in_flight.finish(async move {
         let status = store(&application, id, bundle).await?;
-        Ok::<_, Failure>((status, application.generation.location_of(id)))
+        Ok::<_, Failure>((status, application.generation().location_of(id)))
     });
     let (status, location) = stored.await?;
     let mut answer = Response::default();
@@ -68,7 +70,7 @@ pub(super) async fn create(
 }
 
 async fn store(application: &Application, id: Uuid, bundle: Value) -> Result<StatusCode, Failure> {
-    let repository = &application.generation.ports().repository;
+    let repository = Arc::clone(&application.generation().ports().repository);
     let transaction = json!({
         "resourceType": "Bundle",
         "type": "transaction",
@@ -215,7 +217,7 @@ pub(super) async fn read_list(
 }
 
 async fn read(application: &Application, resource_type: &str, id: &str) -> Answer {
-    let repository = &application.generation.ports().repository;
+    let repository = Arc::clone(&application.generation().ports().repository);
     let found = repository
         .read(resource_type, id)
         .await
@@ -271,13 +273,14 @@ async fn search(
         ));
     }
     let found = application
-        .generation
+        .generation()
         .ports()
         .repository
         .search(resource_type, &parameters)
         .await
         .map_err(|error| Failure(error.into()))?;
-    let base = &application.generation.settings().public_base_url;
+    let generation = application.generation();
+    let base = &generation.settings().public_base_url;
     let entries: Vec<Value> = found
         .into_iter()
         .map(|found| {

@@ -17,14 +17,16 @@ pub(super) async fn generate_health_certificate(
     FhirJson(input): FhirJson,
 ) -> Answer {
     let response = request::questionnaire_response(input)?;
-    let generation = application.generation.clone();
+    let generation = application.generation();
     let generated =
         in_flight.finish(async move { generation.generate_health_certificate(response).await });
     let generated = generated.await;
     counted::event(&generated);
     let certificate = generated?;
     let mut answer = resource(StatusCode::OK, &certificate.document);
-    let location = application.generation.location_of(certificate.document_id);
+    let location = application
+        .generation()
+        .location_of(certificate.document_id);
     if let Ok(location) = HeaderValue::try_from(location) {
         answer.headers_mut().insert(CONTENT_LOCATION, location);
     }

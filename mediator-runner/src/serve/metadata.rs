@@ -12,7 +12,8 @@ use super::fhir::{FHIR_JSON, resource};
 const OPERATIONS: &str = "http://smart.who.int/ddcc/OperationDefinition";
 
 pub(super) async fn capability_statement(State(application): State<Application>) -> Response {
-    let settings = application.generation.settings();
+    let generation = application.generation();
+    let settings = generation.settings();
     resource(
         StatusCode::OK,
         &statement(&settings.public_base_url, &settings.issuer.name),

@@ -1,5 +1,7 @@
 //! `GET [base]/DocumentReference/{id}/$getQRCode`: a code's image itself.
 
+use std::sync::Arc;
+
 use axum::extract::State;
 use axum::response::IntoResponse as _;
 use base64::Engine as _;
@@ -51,7 +53,7 @@ pub(super) async fn get_qr_code(
             "a QR code is image/png, image/svg+xml or, as a Binary, application/fhir+json",
         ));
     };
-    let repository = &application.generation.ports().repository;
+    let repository = Arc::clone(&application.generation().ports().repository);
     let reference = repository
         .read("DocumentReference", &id)
         .await

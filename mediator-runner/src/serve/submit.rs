@@ -18,7 +18,7 @@ pub(super) async fn submit_health_event(
     FhirJson(batch): FhirJson,
 ) -> Answer {
     expect_bundle(&batch)?;
-    let generation = application.generation;
+    let generation = application.generation();
     let submitted = in_flight.finish(async move { generation.submit_health_event(batch).await });
     let response = submitted.await?;
     let mut is_created = false;
