@@ -10,6 +10,7 @@ use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
 use super::body::{Arrival, WatchedBody};
+use super::deadline::RequestDeadline;
 use super::in_flight::InFlight;
 use super::refusal::{Refusal, Refusals};
 use super::settings::ServerSettings;
@@ -56,11 +57,12 @@ pub(super) async fn admit(
         Ok(permit) => {
             // Kept here too: a handler may drop its request and go on.
             let in_flight = InFlight::new(permit);
+            let limit = settings.request_timeout;
             let extensions = request.extensions_mut();
             extensions.insert(in_flight.clone());
+            extensions.insert(RequestDeadline::after(limit));
             extensions.insert(refusals.clone());
             extensions.insert(Arc::clone(&arrival));
-            let limit = settings.request_timeout;
             match timeout(limit, next.run(request)).await {
                 Ok(response) => response,
                 Err(_) if arrival.is_awaited() => {

@@ -21,6 +21,7 @@
 mod admission;
 mod body;
 mod connections;
+mod deadline;
 mod health;
 mod in_flight;
 mod observation;
@@ -44,6 +45,7 @@ use tokio::sync::Semaphore;
 use tower_http::catch_panic::CatchPanicLayer;
 
 pub use body::RequestBody;
+pub use deadline::RequestDeadline;
 pub use in_flight::InFlight;
 pub use refusal::Refusal;
 pub use request_id::RequestId;

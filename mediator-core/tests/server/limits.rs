@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::routing::{get, post};
-use mediator_core::server::{InFlight, RequestBody, Server, ServerSettings};
+use mediator_core::server::{InFlight, RequestBody, RequestDeadline, Server, ServerSettings};
 use tokio::sync::Notify;
 
 use super::{quick, read_to_end, start};
@@ -18,6 +18,22 @@ async fn a_slow_application_is_a_gateway_timeout() {
     let answer = server.get("/slow").await;
     assert_eq!(answer.status, 504);
     assert!(answer.text().contains("0.2 s"), "{}", answer.text());
+}
+
+#[tokio::test]
+async fn a_handler_knows_how_long_it_has() {
+    let application = Router::new().route(
+        "/",
+        get(|deadline: RequestDeadline| async move {
+            let at_first = deadline.remaining().unwrap();
+            assert!(at_first > Duration::from_millis(150) && at_first <= quick().request_timeout);
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            assert!(deadline.remaining().unwrap() < at_first - Duration::from_millis(40));
+            "in time"
+        }),
+    );
+    let server = start(Server::new(quick()), application).await;
+    assert_eq!(server.get("/").await.text(), "in time");
 }
 
 #[tokio::test]

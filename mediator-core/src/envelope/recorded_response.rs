@@ -1,0 +1,81 @@
+use http::StatusCode;
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+
+use super::{BodyText, RecordedHeaders, Timestamp};
+
+/// What was answered, and when. The body is always written, if empty: core makes 204 of an answer
+/// without one.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RecordedResponse {
+    #[serde(serialize_with = "write_status", deserialize_with = "read_status")]
+    status: StatusCode,
+    #[serde(default)]
+    headers: RecordedHeaders,
+    #[serde(default)]
+    body: BodyText,
+    timestamp: Timestamp,
+}
+
+impl RecordedResponse {
+    /// A response of this status without headers and body.
+    #[must_use]
+    pub fn new(status: StatusCode, timestamp: impl Into<Timestamp>) -> Self {
+        Self {
+            status,
+            headers: RecordedHeaders::default(),
+            body: BodyText::default(),
+            timestamp: timestamp.into(),
+        }
+    }
+
+    /// With these headers.
+    #[must_use]
+    pub fn headers(mut self, headers: impl Into<RecordedHeaders>) -> Self {
+        self.headers = headers.into();
+        self
+    }
+
+    /// With this body.
+    #[must_use]
+    pub fn body(mut self, body: impl Into<BodyText>) -> Self {
+        self.body = body.into();
+        self
+    }
+
+    /// HTTP status.
+    #[must_use]
+    pub fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    /// When it was complete.
+    #[must_use]
+    pub fn timestamp(&self) -> Timestamp {
+        self.timestamp
+    }
+
+    /// The headers.
+    #[must_use]
+    pub fn recorded_headers(&self) -> &RecordedHeaders {
+        &self.headers
+    }
+
+    /// The body.
+    #[must_use]
+    pub fn recorded_body(&self) -> &str {
+        self.body.as_str()
+    }
+
+    pub(super) fn body_bytes(&self) -> usize {
+        self.body.len()
+    }
+}
+
+fn write_status<S: Serializer>(status: &StatusCode, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_u16(status.as_u16())
+}
+
+fn read_status<'de, D: Deserializer<'de>>(deserializer: D) -> Result<StatusCode, D::Error> {
+    let status = u16::deserialize(deserializer)?;
+    StatusCode::from_u16(status).map_err(|_| de::Error::custom("an HTTP status has three digits"))
+}
