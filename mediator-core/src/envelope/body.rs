@@ -25,6 +25,16 @@ impl BodyText {
         self.0.len()
     }
 
+    pub(super) fn left_out(self) -> Self {
+        if self.is_empty() {
+            return self;
+        }
+        Self::from(format!(
+            "[{} bytes that are not recorded: the transaction has too many]",
+            self.len()
+        ))
+    }
+
     /// Whether there is nothing.
     #[must_use]
     pub fn is_empty(&self) -> bool {

@@ -42,6 +42,10 @@ impl ErrorDetails {
         self
     }
 
+    pub(super) fn size(&self) -> usize {
+        self.message.len() + self.stack.as_ref().map_or(0, String::len)
+    }
+
     /// What went wrong.
     #[must_use]
     pub fn message(&self) -> &str {

@@ -27,10 +27,11 @@ impl RecordedHeaders {
         self.0.is_empty()
     }
 
-    /// How many names there are.
-    #[must_use]
-    pub fn len(&self) -> usize {
-        self.0.keys_len()
+    pub(super) fn size(&self) -> usize {
+        self.0
+            .iter()
+            .map(|(name, value)| name.as_str().len() + value.len())
+            .sum()
     }
 }
 

@@ -95,6 +95,22 @@ impl Orchestration {
                 .is_some_and(|response| response.status().as_u16() >= 500)
     }
 
+    /// Roughly how many bytes it takes.
+    pub(crate) fn size(&self) -> usize {
+        let response = self.response.as_ref().map(RecordedResponse::size);
+        let error = self.error.as_ref().map(ErrorDetails::size);
+        self.name.len() + self.request.size() + response.unwrap_or(0) + error.unwrap_or(0)
+    }
+
+    /// Without headers and bodies.
+    pub(crate) fn without_content(self) -> Self {
+        Self {
+            request: self.request.without_content(),
+            response: self.response.map(RecordedResponse::without_content),
+            ..self
+        }
+    }
+
     pub(super) fn body_bytes(&self) -> usize {
         let response = self.response.as_ref().map(RecordedResponse::body_bytes);
         self.request.body_bytes() + response.unwrap_or_default()

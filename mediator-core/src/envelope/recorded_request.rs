@@ -144,6 +144,20 @@ impl RecordedRequest {
         self.body.as_ref().map(BodyText::as_str)
     }
 
+    pub(super) fn size(&self) -> usize {
+        let texts = [&self.host, &self.path, &self.querystring];
+        let texts: usize = texts.into_iter().flatten().map(String::len).sum();
+        texts + self.headers.size() + self.body_bytes()
+    }
+
+    pub(super) fn without_content(self) -> Self {
+        Self {
+            headers: RecordedHeaders::default(),
+            body: self.body.map(BodyText::left_out),
+            ..self
+        }
+    }
+
     pub(super) fn body_bytes(&self) -> usize {
         self.body.as_ref().map_or(0, BodyText::len)
     }

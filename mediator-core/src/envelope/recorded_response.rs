@@ -66,6 +66,18 @@ impl RecordedResponse {
         self.body.as_str()
     }
 
+    pub(super) fn size(&self) -> usize {
+        self.headers.size() + self.body_bytes()
+    }
+
+    pub(super) fn without_content(self) -> Self {
+        Self {
+            headers: RecordedHeaders::default(),
+            body: self.body.left_out(),
+            ..self
+        }
+    }
+
     pub(super) fn body_bytes(&self) -> usize {
         self.body.len()
     }

@@ -8,6 +8,8 @@ use http::request::Parts;
 use tokio::sync::OwnedSemaphorePermit;
 use tracing::Instrument as _;
 
+use crate::transaction::Transaction;
+
 /// Extractor: this request as part of what the server is working on.
 ///
 /// A handler is dropped when its client hangs up or its time is over. Work that must not stop in
@@ -40,11 +42,11 @@ impl InFlight {
         F::Output: Send + 'static,
     {
         let task = tokio::spawn(
-            async move {
+            Transaction::carry(async move {
                 let output = work.await;
                 drop(self);
                 output
-            }
+            })
             .in_current_span(),
         );
         match task.await {

@@ -55,7 +55,7 @@ pub use signals::shutdown_signal;
 use admission::Admission;
 use health::ReadyChecks;
 use observation::Observation;
-use refusal::Refusals;
+pub(crate) use refusal::Refusals;
 
 /// A server that is being put together; see the [module](self).
 pub struct Server {

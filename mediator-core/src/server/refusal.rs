@@ -65,14 +65,14 @@ impl Refusal {
 
 /// Turns refusals into answers, as the application wants them.
 #[derive(Clone)]
-pub(super) struct Refusals(Arc<dyn Fn(&Refusal) -> Response + Send + Sync>);
+pub(crate) struct Refusals(Arc<dyn Fn(&Refusal) -> Response + Send + Sync>);
 
 impl Refusals {
     pub(super) fn new(answer: impl Fn(&Refusal) -> Response + Send + Sync + 'static) -> Self {
         Self(Arc::new(answer))
     }
 
-    pub(super) fn answer(&self, refusal: &Refusal) -> Response {
+    pub(crate) fn answer(&self, refusal: &Refusal) -> Response {
         let mut response = (self.0)(refusal);
         *response.status_mut() = refusal.status();
         if let Refusal::Overloaded { retry_after } = refusal {

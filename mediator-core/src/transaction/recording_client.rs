@@ -1,0 +1,334 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::Bytes;
+use http::header::Entry;
+use http::{HeaderMap, Method};
+use reqwest::{IntoUrl, Request, Response};
+use tokio::time::{Instant, timeout};
+use tracing::Instrument as _;
+
+use super::Transaction;
+use super::call::{Call, CallError, CallResponse};
+use super::recorded_body::{Recordable, recorded_body};
+use super::settings::TransactionSettings;
+use super::trace_context::{TRACEPARENT, TRACESTATE};
+use crate::envelope::{ErrorDetails, Orchestration, RecordedRequest, RecordedResponse, Timestamp};
+
+/// An HTTP client that shows OpenHIM what it does.
+///
+/// Every call becomes an orchestration of the transaction it is made for, carries its
+/// `X-OpenHIM-*` and `traceparent`, and ends before its deadline. Which transaction that is, a
+/// client of [`Transaction::client`] was told; any other takes [`Transaction::current`], so that
+/// it can be made once and kept deep inside an application. Without any, it only makes the call.
+///
+/// ```
+/// # use mediator_core::transaction::{CallError, RecordingClient, Transaction};
+/// async fn name_of(transaction: &Transaction, id: &str) -> Result<String, CallError> {
+///     let url = format!("https://registry.example.org/people/{id}/name");
+///     let call = transaction.client().get("Look up the name", url);
+///     let name = call.send().await?.error_for_status()?.text()?.to_owned();
+///     Ok(name)
+/// }
+/// ```
+#[derive(Debug, Clone)]
+pub struct RecordingClient {
+    http: Result<reqwest::Client, Arc<str>>,
+    group: Option<Arc<str>>,
+    transaction: Option<Transaction>,
+}
+
+impl RecordingClient {
+    /// Calls through this client, with its connections, timeouts and certificates.
+    #[must_use]
+    pub fn new(http: reqwest::Client) -> Self {
+        Self {
+            http: Ok(http),
+            group: None,
+            transaction: None,
+        }
+    }
+
+    /// With a client of reqwest's defaults, which fails where it is used if it cannot be made.
+    pub(super) fn with_defaults() -> Self {
+        let http = reqwest::Client::builder().build();
+        Self {
+            http: http.map_err(|error| error.to_string().into()),
+            group: None,
+            transaction: None,
+        }
+    }
+
+    /// For this transaction only, whatever the current one is.
+    #[must_use]
+    pub fn for_transaction(mut self, transaction: Transaction) -> Self {
+        self.transaction = Some(transaction);
+        self
+    }
+
+    /// Its calls are shown together in OpenHIM.
+    #[must_use]
+    pub fn group(mut self, group: &str) -> Self {
+        self.group = Some(group.into());
+        self
+    }
+
+    /// A call with `GET`. The name is what OpenHIM's console shows.
+    pub fn get(&self, name: impl Into<String>, url: impl IntoUrl) -> Call {
+        self.request(name, Method::GET, url)
+    }
+
+    /// A call with `POST`.
+    pub fn post(&self, name: impl Into<String>, url: impl IntoUrl) -> Call {
+        self.request(name, Method::POST, url)
+    }
+
+    /// A call with `PUT`.
+    pub fn put(&self, name: impl Into<String>, url: impl IntoUrl) -> Call {
+        self.request(name, Method::PUT, url)
+    }
+
+    /// A call with any method.
+    pub fn request(&self, name: impl Into<String>, method: Method, url: impl IntoUrl) -> Call {
+        let http = self.http.as_ref();
+        Call {
+            client: self.clone(),
+            name: name.into(),
+            request: http
+                .map(|http| http.request(method, url))
+                .map_err(Arc::clone),
+        }
+    }
+
+    /// Makes a call that is put together elsewhere, and reads its whole answer. A body that is a
+    /// stream is not recorded.
+    ///
+    /// # Errors
+    /// When there is no answer; an answer of any status is one.
+    pub async fn execute(
+        &self,
+        name: &str,
+        mut request: Request,
+    ) -> Result<CallResponse, CallError> {
+        let http = self.http.as_ref().map_err(|reason| CallError::Client {
+            name: name.to_owned(),
+            reason: reason.to_string(),
+        })?;
+        let transaction = self.transaction.clone().or_else(Transaction::current);
+        let settings = match &transaction {
+            Some(transaction) => {
+                propagate(transaction, request.headers_mut());
+                Arc::clone(transaction.settings())
+            }
+            None => TransactionSettings::outside(),
+        };
+        let limit = time_for(&request, &settings, transaction.as_ref());
+        let span = tracing::info_span!(
+            "call",
+            name,
+            method = request.method().as_str(),
+            host = request.url().host_str()
+        );
+        let record = transaction
+            .filter(Transaction::is_recorded)
+            .map(|transaction| {
+                let orchestration = self.begin(name, &request, &settings);
+                Record {
+                    transaction,
+                    orchestration: Some(orchestration),
+                }
+            });
+        let sent = async {
+            if limit.is_zero() {
+                return Err(CallError::TimedOut {
+                    name: name.to_owned(),
+                    after: limit,
+                });
+            }
+            let answered = send(http, name, request, settings.maximum_call_body_bytes);
+            match timeout(limit, answered).await {
+                Ok(result) => result,
+                Err(_) => Err(CallError::TimedOut {
+                    name: name.to_owned(),
+                    after: limit,
+                }),
+            }
+        };
+        let result = sent.instrument(span).await;
+        if let Some(record) = record {
+            record.end(&result, &settings);
+        }
+        result
+    }
+
+    fn begin(
+        &self,
+        name: &str,
+        request: &Request,
+        settings: &TransactionSettings,
+    ) -> Orchestration {
+        let mut headers = request.headers().clone();
+        settings.redaction.redact_headers(&mut headers);
+        let mut url = request.url().clone();
+        settings.redaction.redact_url(&mut url);
+        let mut recorded = RecordedRequest::new(Timestamp::now())
+            .url(&url)
+            .method(request.method().as_str());
+        match request.body().map(reqwest::Body::as_bytes) {
+            None => {}
+            Some(Some(body)) => {
+                recorded = recorded.body(recorded_body(
+                    &headers,
+                    Recordable::Borrowed(body),
+                    settings.maximum_recorded_body_bytes,
+                    &settings.redaction,
+                ));
+            }
+            Some(None) => recorded = recorded.body("[a stream, which is not recorded]"),
+        }
+        let orchestration = Orchestration::new(name, recorded.headers(headers));
+        match &self.group {
+            Some(group) => orchestration.group(&**group),
+            None => orchestration,
+        }
+    }
+}
+
+fn propagate(transaction: &Transaction, headers: &mut HeaderMap) {
+    let trace = transaction.trace().child().header_value();
+    let trace = trace.map(|value| (TRACEPARENT, value));
+    let state = transaction.trace_state().cloned();
+    let state = state.map(|value| (TRACESTATE, value));
+    let of_openhim = transaction.propagated().iter().cloned();
+    for (name, value) in of_openhim.chain(trace).chain(state) {
+        if let Entry::Vacant(entry) = headers.entry(name) {
+            entry.insert(value);
+        }
+    }
+}
+
+fn time_for(
+    request: &Request,
+    settings: &TransactionSettings,
+    transaction: Option<&Transaction>,
+) -> Duration {
+    let asked = request.timeout().copied();
+    let limit = asked.map_or(settings.call_timeout, |asked| {
+        asked.min(settings.call_timeout)
+    });
+    match transaction.and_then(Transaction::calls_end_at) {
+        Some(end) => limit.min(end.saturating_duration_since(Instant::now())),
+        None => limit,
+    }
+}
+
+async fn send(
+    http: &reqwest::Client,
+    name: &str,
+    mut request: Request,
+    limit: usize,
+) -> Result<CallResponse, CallError> {
+    // The time is watched over here, and told better.
+    *request.timeout_mut() = None;
+    let failed = |error: reqwest::Error| failure(name, error.without_url());
+    let response = http.execute(request).await.map_err(failed)?;
+    let status = response.status();
+    let (headers, body) = read(name, response, limit).await?;
+    Ok(CallResponse {
+        name: name.to_owned(),
+        status,
+        headers,
+        body,
+    })
+}
+
+async fn read(
+    name: &str,
+    mut response: Response,
+    limit: usize,
+) -> Result<(HeaderMap, Bytes), CallError> {
+    let failed = |error: reqwest::Error| failure(name, error.without_url());
+    let too_large = || CallError::TooLarge {
+        name: name.to_owned(),
+        limit,
+    };
+    if response.content_length() > Some(limit as u64) {
+        return Err(too_large());
+    }
+    let headers = std::mem::take(response.headers_mut());
+    let Some(first) = response.chunk().await.map_err(failed)? else {
+        return Ok((headers, Bytes::new()));
+    };
+    let Some(second) = response.chunk().await.map_err(failed)? else {
+        return Ok((headers, first));
+    };
+    let mut body = Vec::with_capacity(first.len() + second.len());
+    body.extend_from_slice(&first);
+    let mut next = Some(second);
+    while let Some(chunk) = next {
+        if body.len() + chunk.len() > limit {
+            return Err(too_large());
+        }
+        body.extend_from_slice(&chunk);
+        next = response.chunk().await.map_err(failed)?;
+    }
+    Ok((headers, body.into()))
+}
+
+fn failure(name: &str, source: reqwest::Error) -> CallError {
+    let name = name.to_owned();
+    if source.is_connect() {
+        CallError::Unreachable { name, source }
+    } else if source.is_builder() {
+        CallError::Request { name, source }
+    } else {
+        CallError::Broken { name, source }
+    }
+}
+
+/// A call that is being made. Whatever happens to it is recorded, also that nobody waits for it.
+struct Record {
+    transaction: Transaction,
+    orchestration: Option<Orchestration>,
+}
+
+impl Record {
+    fn end(mut self, result: &Result<CallResponse, CallError>, settings: &TransactionSettings) {
+        let Some(orchestration) = self.orchestration.take() else {
+            return;
+        };
+        let orchestration = match result {
+            Ok(answer) => {
+                let mut headers = answer.headers.clone();
+                settings.redaction.redact_headers(&mut headers);
+                let body = recorded_body(
+                    &headers,
+                    Recordable::Shared(&answer.body),
+                    settings.maximum_recorded_body_bytes,
+                    &settings.redaction,
+                );
+                let orchestration = orchestration.response(
+                    RecordedResponse::new(answer.status, Timestamp::now())
+                        .headers(headers)
+                        .body(body),
+                );
+                if answer.status.is_server_error() {
+                    orchestration.error(ErrorDetails::new(format!("answered {}", answer.status)))
+                } else {
+                    orchestration
+                }
+            }
+            Err(error) => orchestration.error(ErrorDetails::of(error)),
+        };
+        self.transaction.record(orchestration);
+    }
+}
+
+impl Drop for Record {
+    fn drop(&mut self) {
+        if let Some(orchestration) = self.orchestration.take() {
+            let error = ErrorDetails::new("given up before it was answered");
+            self.transaction.record(orchestration.error(error));
+        }
+    }
+}
