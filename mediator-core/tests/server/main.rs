@@ -8,6 +8,7 @@
 
 mod connections;
 mod limits;
+mod log;
 mod observation;
 mod refusals;
 mod shutdown;
@@ -36,6 +37,7 @@ struct Running {
 }
 
 async fn start(server: Server, application: Router) -> Running {
+    log::capture();
     let listener = listen("127.0.0.1:0".parse().unwrap()).await.unwrap();
     let address = listener.local_addr().unwrap();
     let (stop, stopped) = oneshot::channel();
