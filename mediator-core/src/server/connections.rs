@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::{Body, Bytes, HttpBody};
+use axum::extract::ConnectInfo;
 use axum::response::Response;
 use axum::serve::Listener;
 use http::Request;
@@ -30,13 +31,17 @@ const MAXIMUM_HEAD: usize = 64 * 1024;
 /// Requests that one HTTP/2 connection may have open.
 const MAXIMUM_STREAMS: u32 = 100;
 
-pub(super) async fn serve<L: Listener>(
+pub(super) async fn serve<L>(
     mut listener: L,
     router: Router,
     settings: &ServerSettings,
     permits: Arc<Semaphore>,
     shutdown: impl Future<Output = ()> + Send,
-) -> Stopped {
+) -> Stopped
+where
+    L: Listener,
+    L::Addr: Clone + Sync + 'static,
+{
     let places = Arc::new(Semaphore::new(settings.maximum_connections));
     let (closing, is_closing) = watch::channel(false);
     let builder = builder(settings);
@@ -47,7 +52,7 @@ pub(super) async fn serve<L: Listener>(
             let place = Arc::clone(&places).acquire_owned().await;
             (place, listener.accept().await)
         };
-        let (place, (io, _)) = tokio::select! {
+        let (place, (io, address)) = tokio::select! {
             biased;
             () = &mut shutdown => break,
             accepted = accepted => accepted,
@@ -57,6 +62,7 @@ pub(super) async fn serve<L: Listener>(
             router: router.clone(),
             idle_timeout: settings.idle_timeout,
             is_closing: is_closing.clone(),
+            address: ConnectInfo(address),
         };
         connections.spawn(async move {
             let _place = place;
@@ -101,23 +107,25 @@ fn builder(settings: &ServerSettings) -> auto::Builder<TokioExecutor> {
     builder
 }
 
-struct Connection {
+struct Connection<A> {
     builder: auto::Builder<TokioExecutor>,
     router: Router,
     idle_timeout: Duration,
     is_closing: watch::Receiver<bool>,
+    address: ConnectInfo<A>,
 }
 
-impl Connection {
+impl<A: Clone + Send + Sync + 'static> Connection<A> {
     /// hyper's own timeout starts with a request's first byte and knows HTTP/1 only; a connection
     /// on which nothing is asked is closed here, whatever it speaks.
     async fn serve(mut self, io: impl AsyncRead + AsyncWrite + Unpin + Send + 'static) {
         let activity = Arc::new(Activity::new());
         let service = {
             let activity = Arc::clone(&activity);
-            let router = self.router;
-            service_fn(move |request: Request<Incoming>| {
+            let (router, address) = (self.router, self.address);
+            service_fn(move |mut request: Request<Incoming>| {
                 let running = Running::start(&activity);
+                request.extensions_mut().insert(address.clone());
                 let response = router.clone().oneshot(request.map(Body::new));
                 async move {
                     let response: Response = response.await?;

@@ -1,3 +1,4 @@
+use std::convert::Infallible;
 use std::sync::OnceLock;
 use std::time::Duration;
 
@@ -48,7 +49,7 @@ fn describe() {
 }
 
 /// Moves recorded durations into their buckets; without it they pile up until `/metrics` is asked.
-pub(super) async fn upkeep(handle: PrometheusHandle) {
+pub(super) async fn upkeep(handle: PrometheusHandle) -> Infallible {
     let mut interval = tokio::time::interval(UPKEEP);
     loop {
         interval.tick().await;

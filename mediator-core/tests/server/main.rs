@@ -10,6 +10,7 @@ mod connections;
 mod limits;
 mod log;
 mod observation;
+mod operation;
 mod refusals;
 mod shutdown;
 
