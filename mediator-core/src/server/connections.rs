@@ -24,6 +24,7 @@ use tower::ServiceExt as _;
 
 use super::Stopped;
 use super::settings::ServerSettings;
+use super::tls::{ClientCertificate, Tls};
 
 /// Longest head of a request, in bytes.
 const MAXIMUM_HEAD: usize = 64 * 1024;
@@ -35,6 +36,7 @@ pub(super) async fn serve<L>(
     mut listener: L,
     router: Router,
     settings: &ServerSettings,
+    tls: Option<Tls>,
     permits: Arc<Semaphore>,
     shutdown: impl Future<Output = ()> + Send,
 ) -> Stopped
@@ -57,17 +59,29 @@ where
             () = &mut shutdown => break,
             accepted = accepted => accepted,
         };
-        let connection = Connection {
+        let mut connection = Connection {
             builder: builder.clone(),
             router: router.clone(),
             idle_timeout: settings.idle_timeout,
             is_closing: is_closing.clone(),
             address: ConnectInfo(address),
+            certificate: None,
         };
+        let tls = tls.clone();
         connections.spawn(async move {
             let _place = place;
             let _counted = CountedConnection::new();
-            connection.serve(io).await;
+            let Some(tls) = tls else {
+                return connection.serve(io).await;
+            };
+            let shaken = tokio::select! {
+                shaken = tls.handshake(io) => shaken,
+                _ = connection.is_closing.wait_for(|closing| *closing) => None,
+            };
+            if let Some((io, certificate)) = shaken {
+                connection.certificate = certificate;
+                connection.serve(io).await;
+            }
         });
         while connections.try_join_next().is_some() {}
     }
@@ -113,6 +127,7 @@ struct Connection<A> {
     idle_timeout: Duration,
     is_closing: watch::Receiver<bool>,
     address: ConnectInfo<A>,
+    certificate: Option<ClientCertificate>,
 }
 
 impl<A: Clone + Send + Sync + 'static> Connection<A> {
@@ -122,10 +137,18 @@ impl<A: Clone + Send + Sync + 'static> Connection<A> {
         let activity = Arc::new(Activity::new());
         let service = {
             let activity = Arc::clone(&activity);
-            let (router, address) = (self.router, self.address);
+            let Self {
+                router,
+                address,
+                certificate,
+                ..
+            } = self;
             service_fn(move |mut request: Request<Incoming>| {
                 let running = Running::start(&activity);
                 request.extensions_mut().insert(address.clone());
+                if let Some(certificate) = &certificate {
+                    request.extensions_mut().insert(certificate.clone());
+                }
                 let response = router.clone().oneshot(request.map(Body::new));
                 async move {
                     let response: Response = response.await?;

@@ -19,7 +19,8 @@
 //! `GET /metrics` (Prometheus text format). These three are answered under overload too, and at
 //! another address if [`Server::operation_listener`] says so.
 //!
-//! A handler learns the client's address through axum's `ConnectInfo<SocketAddr>`.
+//! With [`Server::tls`] it speaks HTTPS. A handler learns who is asking through
+//! [`ClientCertificate`] and, by address, through axum's `ConnectInfo<SocketAddr>`.
 
 mod admission;
 mod body;
@@ -33,6 +34,7 @@ mod refusal;
 mod request_id;
 mod settings;
 mod signals;
+mod tls;
 
 use std::any::Any;
 use std::future::Future;
@@ -60,6 +62,10 @@ pub use refusal::Refusal;
 pub use request_id::RequestId;
 pub use settings::ServerSettings;
 pub use signals::shutdown_signal;
+pub use tls::{
+    ClientCertificate, ClientCertificates, SubjectAlternativeName, TlsError, TlsMistake,
+    TlsSettings, TlsVersion,
+};
 
 use admission::Admission;
 use health::ReadyChecks;
@@ -71,6 +77,7 @@ pub struct Server {
     settings: ServerSettings,
     ready_checks: ReadyChecks,
     refusals: Refusals,
+    tls: Option<TlsSettings>,
     operation: Option<ServeOperation>,
 }
 
@@ -104,6 +111,9 @@ pub enum ServerError {
     /// The process has a recorder for the `metrics` crate that is not this library's.
     #[error("metrics cannot be recorded: {0}; install no other recorder of the metrics crate")]
     Metrics(String),
+    /// The files that [`TlsSettings`] name cannot be used.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
 }
 
 /// Listens for TCP connections. Port 0 takes a free one; ask the listener for its `local_addr`.
@@ -130,6 +140,7 @@ impl Server {
             settings,
             ready_checks: ReadyChecks::default(),
             refusals: Refusals::default(),
+            tls: None,
             operation: None,
         }
     }
@@ -157,6 +168,14 @@ impl Server {
         self
     }
 
+    /// Speaks TLS, and nothing else, at the application's address. Clients choose HTTP/2 or
+    /// HTTP/1.1 by ALPN.
+    #[must_use]
+    pub fn tls(mut self, settings: TlsSettings) -> Self {
+        self.tls = Some(settings);
+        self
+    }
+
     /// Answers health checks and metrics here, in plain HTTP, and no longer at the application's
     /// address: so that they are not for everyone. They are answered until the application has
     /// ended; while it is ending, it is not ready.
@@ -177,7 +196,7 @@ impl Server {
                 let ended = async {
                     let _ = ended.await;
                 };
-                connections::serve(listener, router, &settings, permits, ended).await;
+                connections::serve(listener, router, &settings, None, permits, ended).await;
             })
         }));
         self
@@ -190,7 +209,7 @@ impl Server {
     /// [`Refusal::MethodNotAllowed`].
     ///
     /// # Errors
-    /// [`ServerError::Metrics`].
+    /// [`ServerError::Metrics`] and [`ServerError::Tls`], both at once and never later.
     pub async fn serve<L>(
         mut self,
         application: Router,
@@ -204,6 +223,14 @@ impl Server {
         let metrics = prometheus::recorder()?;
         // What it holds ends when it is dropped.
         let mut background = JoinSet::new();
+        let tls = match &self.tls {
+            None => None,
+            Some(settings) => {
+                let (tls, reload) = settings.start().await?;
+                background.spawn(reload.run());
+                Some(tls)
+            }
+        };
         background.spawn(prometheus::upkeep(metrics.clone()));
         let permits = Arc::new(Semaphore::new(self.settings.maximum_concurrent_requests));
         let is_ending = Arc::new(AtomicBool::new(false));
@@ -216,7 +243,9 @@ impl Server {
         let settings = &self.settings;
         let Some(serve_operation) = self.operation.take() else {
             let router = application.merge(operation);
-            return Ok(connections::serve(listener, router, settings, permits, shutdown).await);
+            return Ok(
+                connections::serve(listener, router, settings, tls, permits, shutdown).await,
+            );
         };
         let not_found = self.refusals.clone();
         let operation =
@@ -225,7 +254,7 @@ impl Server {
         let operating = serve_operation(operation, settings.clone(), is_ended);
         let serving = async {
             let stopped =
-                connections::serve(listener, application, settings, permits, shutdown).await;
+                connections::serve(listener, application, settings, tls, permits, shutdown).await;
             let _ = ended.send(());
             stopped
         };

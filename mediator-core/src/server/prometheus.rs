@@ -7,7 +7,7 @@ use axum::routing::get;
 use http::header;
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 
-use super::ServerError;
+use super::{ServerError, tls};
 
 /// Upper bounds of durations, in seconds: from a code that is only looked up to a card with images.
 const SECONDS: [f64; 12] = [
@@ -28,6 +28,7 @@ pub(super) fn recorder() -> Result<PrometheusHandle, ServerError> {
                 .install_recorder()
                 .map_err(|error| error.to_string())?;
             describe();
+            tls::describe_metrics();
             Ok(handle)
         })
         .clone()

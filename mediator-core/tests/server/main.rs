@@ -13,6 +13,7 @@ mod observation;
 mod operation;
 mod refusals;
 mod shutdown;
+mod tls;
 
 use std::net::SocketAddr;
 use std::time::Duration;
