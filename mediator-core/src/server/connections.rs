@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::{Body, Bytes, HttpBody};
+use axum::extract::ConnectInfo;
 use axum::response::Response;
 use axum::serve::Listener;
 use http::Request;
@@ -23,6 +24,7 @@ use tower::ServiceExt as _;
 
 use super::Stopped;
 use super::settings::ServerSettings;
+use super::tls::{ClientCertificate, Tls};
 
 /// Longest head of a request, in bytes.
 const MAXIMUM_HEAD: usize = 64 * 1024;
@@ -30,13 +32,18 @@ const MAXIMUM_HEAD: usize = 64 * 1024;
 /// Requests that one HTTP/2 connection may have open.
 const MAXIMUM_STREAMS: u32 = 100;
 
-pub(super) async fn serve<L: Listener>(
+pub(super) async fn serve<L>(
     mut listener: L,
     router: Router,
     settings: &ServerSettings,
+    tls: Option<Tls>,
     permits: Arc<Semaphore>,
     shutdown: impl Future<Output = ()> + Send,
-) -> Stopped {
+) -> Stopped
+where
+    L: Listener,
+    L::Addr: Clone + Sync + 'static,
+{
     let places = Arc::new(Semaphore::new(settings.maximum_connections));
     let (closing, is_closing) = watch::channel(false);
     let builder = builder(settings);
@@ -47,21 +54,34 @@ pub(super) async fn serve<L: Listener>(
             let place = Arc::clone(&places).acquire_owned().await;
             (place, listener.accept().await)
         };
-        let (place, (io, _)) = tokio::select! {
+        let (place, (io, address)) = tokio::select! {
             biased;
             () = &mut shutdown => break,
             accepted = accepted => accepted,
         };
-        let connection = Connection {
+        let mut connection = Connection {
             builder: builder.clone(),
             router: router.clone(),
             idle_timeout: settings.idle_timeout,
             is_closing: is_closing.clone(),
+            address: ConnectInfo(address),
+            certificate: None,
         };
+        let tls = tls.clone();
         connections.spawn(async move {
             let _place = place;
             let _counted = CountedConnection::new();
-            connection.serve(io).await;
+            let Some(tls) = tls else {
+                return connection.serve(io).await;
+            };
+            let shaken = tokio::select! {
+                shaken = tls.handshake(io) => shaken,
+                _ = connection.is_closing.wait_for(|closing| *closing) => None,
+            };
+            if let Some((io, certificate)) = shaken {
+                connection.certificate = certificate;
+                connection.serve(io).await;
+            }
         });
         while connections.try_join_next().is_some() {}
     }
@@ -101,23 +121,34 @@ fn builder(settings: &ServerSettings) -> auto::Builder<TokioExecutor> {
     builder
 }
 
-struct Connection {
+struct Connection<A> {
     builder: auto::Builder<TokioExecutor>,
     router: Router,
     idle_timeout: Duration,
     is_closing: watch::Receiver<bool>,
+    address: ConnectInfo<A>,
+    certificate: Option<ClientCertificate>,
 }
 
-impl Connection {
+impl<A: Clone + Send + Sync + 'static> Connection<A> {
     /// hyper's own timeout starts with a request's first byte and knows HTTP/1 only; a connection
     /// on which nothing is asked is closed here, whatever it speaks.
     async fn serve(mut self, io: impl AsyncRead + AsyncWrite + Unpin + Send + 'static) {
         let activity = Arc::new(Activity::new());
         let service = {
             let activity = Arc::clone(&activity);
-            let router = self.router;
-            service_fn(move |request: Request<Incoming>| {
+            let Self {
+                router,
+                address,
+                certificate,
+                ..
+            } = self;
+            service_fn(move |mut request: Request<Incoming>| {
                 let running = Running::start(&activity);
+                request.extensions_mut().insert(address.clone());
+                if let Some(certificate) = &certificate {
+                    request.extensions_mut().insert(certificate.clone());
+                }
                 let response = router.clone().oneshot(request.map(Body::new));
                 async move {
                     let response: Response = response.await?;

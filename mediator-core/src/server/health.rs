@@ -2,6 +2,7 @@ use std::collections::BTreeMap;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use axum::routing::get;
@@ -56,7 +57,7 @@ impl ReadyChecks {
     }
 }
 
-pub(super) fn routes(checks: ReadyChecks) -> Router {
+pub(super) fn routes(checks: ReadyChecks, is_ending: Arc<AtomicBool>) -> Router {
     Router::new()
         .route(
             "/health/live",
@@ -65,6 +66,10 @@ pub(super) fn routes(checks: ReadyChecks) -> Router {
         .route(
             "/health/ready",
             get(move || async move {
+                if is_ending.load(Ordering::Relaxed) {
+                    let body = json!({"status": "ending", "checks": {}});
+                    return (StatusCode::SERVICE_UNAVAILABLE, NOT_STORED, Json(body));
+                }
                 let results = checks.run().await;
                 let ready = results.values().all(Result::is_ok);
                 let status = if ready {

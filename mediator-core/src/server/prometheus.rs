@@ -1,3 +1,4 @@
+use std::convert::Infallible;
 use std::sync::OnceLock;
 use std::time::Duration;
 
@@ -6,7 +7,7 @@ use axum::routing::get;
 use http::header;
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 
-use super::ServerError;
+use super::{ServerError, tls};
 
 /// Upper bounds of durations, in seconds: from a code that is only looked up to a card with images.
 const SECONDS: [f64; 12] = [
@@ -27,6 +28,7 @@ pub(super) fn recorder() -> Result<PrometheusHandle, ServerError> {
                 .install_recorder()
                 .map_err(|error| error.to_string())?;
             describe();
+            tls::describe_metrics();
             Ok(handle)
         })
         .clone()
@@ -48,7 +50,7 @@ fn describe() {
 }
 
 /// Moves recorded durations into their buckets; without it they pile up until `/metrics` is asked.
-pub(super) async fn upkeep(handle: PrometheusHandle) {
+pub(super) async fn upkeep(handle: PrometheusHandle) -> Infallible {
     let mut interval = tokio::time::interval(UPKEEP);
     loop {
         interval.tick().await;

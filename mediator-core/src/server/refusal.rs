@@ -8,6 +8,9 @@ use http::{HeaderValue, StatusCode, header};
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Refusal {
+    /// 403: the handler needs a [`ClientCertificate`](super::ClientCertificate).
+    #[error("this needs a client certificate, shown when the TLS connection begins")]
+    NoClientCertificate,
     /// 404.
     #[error("there is nothing at this path")]
     NotFound,
@@ -51,6 +54,7 @@ impl Refusal {
     #[must_use]
     pub fn status(&self) -> StatusCode {
         match self {
+            Self::NoClientCertificate => StatusCode::FORBIDDEN,
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::BodyIncomplete => StatusCode::BAD_REQUEST,

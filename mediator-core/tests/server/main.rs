@@ -8,9 +8,12 @@
 
 mod connections;
 mod limits;
+mod log;
 mod observation;
+mod operation;
 mod refusals;
 mod shutdown;
+mod tls;
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -36,6 +39,7 @@ struct Running {
 }
 
 async fn start(server: Server, application: Router) -> Running {
+    log::capture();
     let listener = listen("127.0.0.1:0".parse().unwrap()).await.unwrap();
     let address = listener.local_addr().unwrap();
     let (stop, stopped) = oneshot::channel();

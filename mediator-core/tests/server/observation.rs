@@ -1,7 +1,5 @@
 //! Health, metrics, request ids and the access log.
 
-use std::io;
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use axum::Router;
@@ -11,7 +9,7 @@ use http::Request;
 use mediator_core::server::{RequestId, Server, ServerSettings};
 use serde_json::json;
 
-use super::{Running, start};
+use super::{Running, log, start};
 
 fn application() -> Router {
     Router::new()
@@ -113,30 +111,8 @@ async fn a_request_id_is_taken_over_or_made() {
     assert_ne!(one.headers["x-request-id"], two.headers["x-request-id"]);
 }
 
-#[derive(Clone, Default)]
-struct Written(Arc<Mutex<Vec<u8>>>);
-
-impl io::Write for Written {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
 #[tokio::test]
 async fn the_access_log_holds_no_personal_data() {
-    let written = Written::default();
-    let writer = written.clone();
-    let subscriber = tracing_subscriber::fmt()
-        .with_ansi(false)
-        .with_writer(move || writer.clone())
-        .finish();
-    // The test's runtime is this one thread.
-    let _guard = tracing::subscriber::set_default(subscriber);
     let server = server().await;
     let request = Request::get(server.url("/people/agerius?name=aulus"))
         .header("x-request-id", "id-17")
@@ -145,7 +121,7 @@ async fn the_access_log_holds_no_personal_data() {
     server.get("/agerius").await;
     server.get("/health/live").await;
 
-    let text = String::from_utf8(written.0.lock().unwrap().clone()).unwrap();
+    let text = log::written();
     let lines: Vec<_> = text
         .lines()
         .filter(|line| line.contains("access"))
