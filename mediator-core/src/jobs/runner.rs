@@ -245,11 +245,11 @@ mod tests {
     #[test]
     fn jitter_is_spread_over_its_range() {
         let limit = Duration::from_secs(60);
-        let delays: Vec<_> = (0..1000).map(|_| random_up_to(limit)).collect();
+        let delays: Vec<Duration> = (0..1000).map(|_| random_up_to(limit)).collect();
         assert!(delays.iter().all(|delay| *delay <= limit));
         for third in 0..3 {
             let range = limit * third / 3..limit * (third + 1) / 3;
-            let within = delays.iter().filter(|delay| range.contains(delay)).count();
+            let within = delays.iter().filter(|delay| range.contains::<Duration>(delay)).count();
             assert!(
                 (200..500).contains(&within),
                 "{within} of 1000 in {range:?}"

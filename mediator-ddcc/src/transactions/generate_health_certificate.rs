@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use chrono::Utc;
 use futures::future::try_join_all;
+use mediator_core::transaction::Transaction;
 use serde_json::Value;
 use uuid::Uuid;
 
@@ -160,10 +161,10 @@ impl GenerationService {
         let service = self.clone();
         async move {
             ticket.turn().await;
-            tokio::spawn(async move {
+            tokio::spawn(Transaction::carry(async move {
                 let _ticket = ticket;
                 service.accept_and_issue(event).await
-            })
+            }))
             .await
             .unwrap_or_else(|_| Err(stopped()))
         }

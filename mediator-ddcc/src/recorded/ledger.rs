@@ -1,0 +1,48 @@
+use async_trait::async_trait;
+use serde_json::Value;
+use uuid::Uuid;
+
+use super::{Call, Recorded};
+use crate::ledger::{Event, EventKey, Ledger, LedgerError};
+
+fn call(name: &'static str, method: &'static str, path: String) -> Call {
+    Call {
+        name,
+        group: "Ledger",
+        method,
+        path,
+        query: None,
+    }
+}
+
+#[async_trait]
+impl Ledger for Recorded<dyn Ledger> {
+    async fn accept(
+        &self,
+        key: &EventKey,
+        content_hash: &str,
+        request: &Value,
+    ) -> Result<(Event, bool), LedgerError> {
+        call("Accept event", "POST", "/events".to_owned())
+            .record(self.0.accept(key, content_hash, request), |_| None)
+            .await
+    }
+
+    async fn issued(&self, id: Uuid, document_id: &str) -> Result<(), LedgerError> {
+        call("Mark event as issued", "PUT", format!("/events/{id}"))
+            .record(self.0.issued(id, document_id), |_| None)
+            .await
+    }
+
+    async fn refused(&self, id: Uuid) -> Result<(), LedgerError> {
+        call("Forget event", "DELETE", format!("/events/{id}"))
+            .record(self.0.refused(id), |_| None)
+            .await
+    }
+
+    async fn unfinished(&self, limit: u32) -> Result<Vec<Event>, LedgerError> {
+        call("Look for unfinished events", "GET", "/events".to_owned())
+            .record(self.0.unfinished(limit), |_| None)
+            .await
+    }
+}

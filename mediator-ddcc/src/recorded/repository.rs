@@ -1,0 +1,61 @@
+use async_trait::async_trait;
+use http::StatusCode;
+use serde_json::Value;
+
+use super::{Call, Recorded};
+use crate::repository::{FhirRepository, RepositoryError};
+
+const GROUP: &str = "FHIR repository";
+
+#[async_trait]
+impl FhirRepository for Recorded<dyn FhirRepository> {
+    async fn transaction(&self, bundle: Value) -> Result<Value, RepositoryError> {
+        let call = Call {
+            name: "Store and register",
+            group: GROUP,
+            method: "POST",
+            path: "/".to_owned(),
+            query: None,
+        };
+        call.record(self.0.transaction(bundle), refused).await
+    }
+
+    async fn read(&self, resource_type: &str, id: &str) -> Result<Option<Value>, RepositoryError> {
+        let call = Call {
+            name: "Read",
+            group: GROUP,
+            method: "GET",
+            path: format!("/{resource_type}/{id}"),
+            query: None,
+        };
+        call.record(self.0.read(resource_type, id), refused).await
+    }
+
+    async fn search(
+        &self,
+        resource_type: &str,
+        parameters: &[(&str, &str)],
+    ) -> Result<Vec<Value>, RepositoryError> {
+        let names: Vec<String> = parameters
+            .iter()
+            .map(|(name, _)| format!("{name}=…"))
+            .collect();
+        let call = Call {
+            name: "Search",
+            group: GROUP,
+            method: "GET",
+            path: format!("/{resource_type}"),
+            query: Some(names.join("&")),
+        };
+        call.record(self.0.search(resource_type, parameters), refused)
+            .await
+    }
+}
+
+fn refused(error: &RepositoryError) -> Option<StatusCode> {
+    match error {
+        RepositoryError::VersionConflict { .. } => Some(StatusCode::PRECONDITION_FAILED),
+        RepositoryError::UnsupportedParameter { .. } => Some(StatusCode::BAD_REQUEST),
+        RepositoryError::Refused(_) | RepositoryError::Unavailable(_) => None,
+    }
+}
