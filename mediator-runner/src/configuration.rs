@@ -13,7 +13,10 @@ mod source;
 
 pub(crate) use arguments::ConfigurationArguments;
 pub(crate) use mistake::ConfigurationError;
-pub(crate) use sections::{Configuration, LogFormat, Verification};
+pub(crate) use sections::{
+    Card, ClientCertificates, Configuration, Jobs, LogFormat, OpenHim, OpenHimAuthentication, Tls,
+    Verification,
+};
 
 use std::path::Path;
 

@@ -3,6 +3,7 @@
 mod configuration;
 mod issue;
 mod logging;
+mod openhim;
 mod serve;
 mod service;
 mod verify;

@@ -4,6 +4,7 @@ mod application;
 mod counted;
 mod documents;
 mod fhir;
+mod finish_interrupted;
 mod generate;
 mod jwks;
 mod media_type;
@@ -20,15 +21,21 @@ use std::time::Duration;
 
 use axum::serve::Listener as _;
 use chrono::Utc;
-use mediator_core::server::{Server, ServerError, ServerSettings, listen, shutdown_signal};
+use mediator_core::mediator::{Mediator, MediatorError};
+use mediator_core::pushed_configuration::{PushedConfiguration, PushedConfigurationError};
+use mediator_core::server::{
+    self, Server, ServerError, ServerSettings, TlsSettings, listen, shutdown_signal,
+};
 use mediator_ddcc::generation_service::GenerationService;
 use tokio::sync::watch;
 
-use crate::configuration::{self, Configuration, ConfigurationArguments};
+use crate::configuration::{self, ClientCertificates, Configuration, ConfigurationArguments, Tls};
 use crate::logging;
+use crate::openhim::{self, OpenHimSetupError};
 use crate::service::{self, RunningService, StartError};
 
 use application::Application;
+use pushed_settings::PushedSettings;
 use trust::TrustError;
 pub(crate) use trust::trusted_keys;
 
@@ -58,6 +65,12 @@ enum ServeError {
     Server(#[from] ServerError),
     #[error(transparent)]
     Trust(#[from] TrustError),
+    #[error(transparent)]
+    OpenHim(#[from] OpenHimSetupError),
+    #[error("openhim.mediator_config: {0}")]
+    PushedConfiguration(#[from] PushedConfigurationError),
+    #[error(transparent)]
+    Mediator(#[from] MediatorError),
     #[error("the runtime does not start: {0}")]
     Runtime(#[from] std::io::Error),
 }
@@ -89,30 +102,42 @@ async fn serve(mut configuration: Configuration) -> Result<(), ServeError> {
         service,
         signing_certificates,
     } = service::start(&configuration).await?;
+    let registration = openhim::registration(&configuration)?;
+    let pushed = PushedConfiguration::<PushedSettings>::new(&registration)?;
+    let trusted_keys = trusted_keys(&configuration.verification, &signing_certificates)?;
+    let mut server = server(&configuration, &service);
+    if let Some(address) = configuration.server.operation_listen {
+        server = server.operation_listener(listen(address).await?);
+    }
+    let (settings, generation) = watch::channel(service.clone());
+    let mut mediator = Mediator::builder(registration)
+        .configuration(&pushed)
+        .job(finish_interrupted::job(&configuration.jobs, &service))
+        .server(server)
+        .router(application::router(Application {
+            generation,
+            certificates: Arc::from(signing_certificates),
+            trusted_keys: Arc::new(trusted_keys),
+        }));
+    if let Some(openhim) = openhim::client(&configuration.openhim)? {
+        let period = Duration::from_secs(configuration.openhim.heartbeat_seconds);
+        mediator = mediator.openhim(openhim).heartbeat_period(period);
+    }
+    let mediator = mediator.build()?;
     tracing::info!(
         address = %configuration.server.listen,
         url = service.settings().public_base_url,
         "serving"
     );
+    counted::describe();
     let interrupted = service.clone();
     tokio::spawn(async move {
-        match interrupted.finish_interrupted().await {
-            Ok(0) => {}
-            Ok(finished) => tracing::info!(finished, "issued what was interrupted earlier"),
-            Err(outcome) => tracing::error!("{}", outcome.summary()),
-        }
+        // What came of it is in the log.
+        let _ = finish_interrupted::run(&interrupted).await;
     });
-    let trusted_keys = trusted_keys(&configuration.verification, &signing_certificates)?;
-    let server = server(&configuration, &service);
-    let (_settings, generation) = watch::channel(service);
-    let router = application::router(Application {
-        generation,
-        certificates: Arc::from(signing_certificates),
-        trusted_keys: Arc::new(trusted_keys),
-    });
-    counted::describe();
     let stopped = tokio::select! {
-        stopped = server.serve(router, listener, shutdown_signal()) => stopped?,
+        stopped = mediator.run_on(listener, shutdown_signal()) => stopped?,
+        () = apply_settings(&configuration, &service, pushed.subscribe(), &settings) => return Ok(()),
         () = asked_twice() => {
             tracing::warn!("ended at once; what was accepted is issued at the next start");
             return Ok(());
@@ -128,6 +153,29 @@ async fn serve(mut configuration: Configuration) -> Result<(), ServeError> {
     Ok(())
 }
 
+/// Puts what the console sends in the place of what is configured, from the next request on.
+async fn apply_settings(
+    configuration: &Configuration,
+    service: &GenerationService,
+    mut pushed: watch::Receiver<Arc<PushedSettings>>,
+    settings: &watch::Sender<GenerationService>,
+) {
+    loop {
+        let now = pushed.borrow_and_update().clone();
+        let renderer = || service::card_renderer(&configuration.card);
+        match now.over(service.settings(), renderer) {
+            Ok(applied) => {
+                settings.send_replace(service.with_settings(applied));
+            }
+            Err(error) => tracing::error!(%error, "the settings made in OpenHIM do not apply"),
+        }
+        if pushed.changed().await.is_err() {
+            return std::future::pending().await;
+        }
+        tracing::info!("settings made in OpenHIM apply from now on");
+    }
+}
+
 /// Whoever presses Ctrl-C again does not want to wait.
 async fn asked_twice() {
     shutdown_signal().await;
@@ -139,7 +187,7 @@ fn server(configuration: &Configuration, service: &GenerationService) -> Server 
     let ports = service.ports();
     let (repository, ledger) = (Arc::clone(&ports.repository), Arc::clone(&ports.ledger));
     let signer = Arc::clone(&ports.signer);
-    Server::new(ServerSettings {
+    let server = Server::new(ServerSettings {
         maximum_body_bytes: settings.maximum_body_bytes,
         request_timeout: Duration::from_secs(settings.request_timeout_seconds),
         maximum_concurrent_requests: settings.maximum_concurrent_requests,
@@ -174,5 +222,28 @@ fn server(configuration: &Configuration, service: &GenerationService) -> Server 
                 )
             }
         }
-    })
+    });
+    match tls(&settings.tls) {
+        Some(tls) => server.tls(tls),
+        None => server,
+    }
+}
+
+fn tls(settings: &Tls) -> Option<TlsSettings> {
+    let (Some(certificate), Some(key)) = (&settings.certificate_file, &settings.key_file) else {
+        return None;
+    };
+    let mut tls = TlsSettings::new(certificate, key);
+    if let Some(certificate_authority) = settings.client_ca_file.clone() {
+        tls.client_certificates = match settings.client_certificates {
+            ClientCertificates::None => server::ClientCertificates::None,
+            ClientCertificates::Optional => server::ClientCertificates::Optional {
+                certificate_authority,
+            },
+            ClientCertificates::Required => server::ClientCertificates::Required {
+                certificate_authority,
+            },
+        };
+    }
+    Some(tls)
 }

@@ -18,7 +18,7 @@ use mediator_ddcc::signing::{Signer, SigningCertificate};
 use mediator_ddcc::strict_json;
 use mediator_ddcc::transformer::{EmbeddedTransformer, LoadError};
 
-use crate::configuration::Configuration;
+use crate::configuration::{Card, Configuration};
 
 /// Folder of the development keys, in the data directory.
 pub(crate) const DEVELOPMENT_PKI: &str = "development-pki";
@@ -144,7 +144,8 @@ pub(crate) async fn start(configuration: &Configuration) -> Result<RunningServic
         repository: Arc::new(SqliteRepository::new(database.clone())),
         signer,
         ledger: Arc::new(SqliteLedger::new(database)),
-    };
+    }
+    .recorded();
     let settings = ServiceSettings {
         issuer: configuration.issuer_settings(),
         forms: configuration.codes.forms.clone(),
@@ -171,11 +172,22 @@ fn card(
     if !configuration.card.enabled {
         return Ok(None);
     }
-    let renderer = match &configuration.card.folder {
+    Ok(Some((
+        card_renderer(&configuration.card)?,
+        configuration.card.size,
+    )))
+}
+
+/// What draws cards by the configured templates.
+///
+/// # Errors
+/// [`CardError`] when a template cannot be used.
+pub(crate) fn card_renderer(settings: &Card) -> Result<Arc<CardRenderer>, CardError> {
+    let renderer = match &settings.folder {
         Some(folder) => CardRenderer::with_folder(folder)?,
         None => CardRenderer::builtin()?,
     };
-    Ok(Some((Arc::new(renderer), configuration.card.size)))
+    Ok(Arc::new(renderer))
 }
 
 fn signer(
@@ -201,10 +213,14 @@ fn signer(
 /// Where clients reach the service: as configured, else where it listens.
 fn public_base_url(configuration: &Configuration) -> String {
     let server = &configuration.server;
+    let scheme = match &server.tls.certificate_file {
+        Some(_) => "https",
+        None => "http",
+    };
     server
         .public_base_url
         .clone()
-        .unwrap_or_else(|| format!("http://{}/ddcc", server.listen))
+        .unwrap_or_else(|| format!("{scheme}://{}/ddcc", server.listen))
 }
 
 fn questionnaires(configuration: &Configuration) -> Result<Questionnaires, StartError> {

@@ -145,6 +145,12 @@ impl Server {
         }
     }
 
+    /// Its limits.
+    #[must_use]
+    pub fn settings(&self) -> &ServerSettings {
+        &self.settings
+    }
+
     /// Adds a check to `GET /health/ready`: `Err` says, for operators, what is not ready. A check
     /// that takes longer than five seconds counts as failed.
     #[must_use]

@@ -25,6 +25,9 @@ pub(crate) struct OpenHim {
     /// Registration that replaces the built-in one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) mediator_config: Option<PathBuf>,
+    /// Host and port at which core reaches this mediator.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) mediator_address: Option<String>,
     pub(crate) heartbeat_seconds: u64,
 }
 
@@ -84,7 +87,19 @@ impl OpenHim {
             ca_file: value(ca_file),
             trust_self_signed: value(trust_self_signed).unwrap_or(false),
             mediator_config: value(section.file("mediator_config")),
+            mediator_address: value(section.parsed("mediator_address", host_and_port)),
             heartbeat_seconds: value(section.integer("heartbeat_seconds", 1..=60)).unwrap_or(10),
         }
     }
+}
+
+fn host_and_port(text: &str) -> Result<String, String> {
+    let is_good = text.rsplit_once(':').is_some_and(|(host, port)| {
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || b".-_".contains(&byte);
+        let is_host = host.bytes().all(plain) || (host.starts_with('[') && host.ends_with(']'));
+        !host.is_empty() && is_host && port.parse::<u16>().is_ok_and(|port| port > 0)
+    });
+    is_good
+        .then(|| text.to_owned())
+        .ok_or_else(|| "a host and a port, such as \"ddcc-mediator:4321\"".to_owned())
 }
