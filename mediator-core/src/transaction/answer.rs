@@ -97,18 +97,17 @@ fn envelop(mediator_urn: &str, mut parts: Parts, text: BodyText, outcome: Outcom
     answer.headers_mut().insert(header::CONTENT_TYPE, ENVELOPE);
     *answer.extensions_mut() = parts.extensions;
     // Core ignores it; whoever watches the mediator does not. These have no body, though.
-    *answer.status_mut() = match parts.status {
+    *answer.status_mut() = match envelope.answer().status() {
         StatusCode::NO_CONTENT | StatusCode::RESET_CONTENT | StatusCode::NOT_MODIFIED => {
             StatusCode::OK
         }
-        status if status.is_informational() => StatusCode::OK,
         status => status,
     };
     answer
 }
 
 pub(super) fn transaction_status(status: StatusCode, has_failures: bool) -> TransactionStatus {
-    if status.as_u16() >= 500 {
+    if status.as_u16() >= 500 || status.is_informational() {
         TransactionStatus::Failed
     } else if has_failures {
         TransactionStatus::CompletedWithErrors
