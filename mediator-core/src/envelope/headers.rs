@@ -64,31 +64,61 @@ fn bytes(text: &str) -> Option<HeaderValue> {
     HeaderValue::from_bytes(&bytes).ok()
 }
 
+/// Headers that core sends on, under their own names and without those that it sets itself.
+pub(super) struct SentHeaders<'a>(pub(super) &'a RecordedHeaders);
+
+impl Serialize for SentHeaders<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let headers = &self.0.0;
+        let mut map = serializer.serialize_map(None)?;
+        for name in headers.keys().filter(|name| !is_set_by_core(name)) {
+            map.serialize_key(name.as_str())?;
+            write_values::<S>(headers, name, &mut map)?;
+        }
+        map.end()
+    }
+}
+
+fn is_set_by_core(name: &HeaderName) -> bool {
+    [
+        header::CONTENT_LENGTH,
+        header::CONTENT_ENCODING,
+        header::TRANSFER_ENCODING,
+    ]
+    .contains(name)
+}
+
 impl Serialize for RecordedHeaders {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(Some(self.0.keys_len()))?;
         for name in self.0.keys() {
-            let key = name.as_str();
-            if key.contains(['.', '$']) {
-                map.serialize_key(&storable(key))?;
+            if name.as_str().contains(['.', '$']) {
+                map.serialize_key(&storable(name.as_str()))?;
             } else {
-                map.serialize_key(key)?;
+                map.serialize_key(name.as_str())?;
             }
-            let mut values = self.0.get_all(name).iter();
-            if *name == header::SET_COOKIE {
-                map.serialize_value(&values.map(text).collect::<Vec<_>>())?;
-                continue;
-            }
-            let (first, more) = (values.next(), values.next().is_some());
-            match first.map(HeaderValue::to_str) {
-                Some(Ok(only)) if !more => map.serialize_value(only)?,
-                _ => {
-                    let all: Vec<_> = self.0.get_all(name).iter().map(text).collect();
-                    map.serialize_value(&all.join(", "))?;
-                }
-            }
+            write_values::<S>(&self.0, name, &mut map)?;
         }
         map.end()
+    }
+}
+
+fn write_values<S: Serializer>(
+    headers: &HeaderMap,
+    name: &HeaderName,
+    map: &mut S::SerializeMap,
+) -> Result<(), S::Error> {
+    let mut values = headers.get_all(name).iter();
+    if *name == header::SET_COOKIE {
+        return map.serialize_value(&values.map(text).collect::<Vec<_>>());
+    }
+    let (first, more) = (values.next(), values.next().is_some());
+    match first.map(HeaderValue::to_str) {
+        Some(Ok(only)) if !more => map.serialize_value(only),
+        _ => {
+            let all: Vec<_> = headers.get_all(name).iter().map(text).collect();
+            map.serialize_value(&all.join(", "))
+        }
     }
 }
 

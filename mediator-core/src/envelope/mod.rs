@@ -52,6 +52,7 @@ pub struct Envelope {
     #[serde(rename = "x-mediator-urn")]
     mediator_urn: String,
     status: TransactionStatus,
+    #[serde(serialize_with = "recorded_response::write_answer")]
     response: RecordedResponse,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     orchestrations: Vec<Orchestration>,
@@ -65,7 +66,8 @@ impl Envelope {
     /// What `Content-Type` has to contain.
     pub const MEDIA_TYPE: &'static str = "application/json+openhim";
 
-    /// An envelope without orchestrations and properties.
+    /// An envelope without orchestrations and properties. The answer loses its body where its
+    /// status has none (204, 205, 304); 1xx, which is no answer, becomes 500.
     #[must_use]
     pub fn new(
         mediator_urn: impl Into<String>,
@@ -75,7 +77,7 @@ impl Envelope {
         Self {
             mediator_urn: mediator_urn.into(),
             status,
-            response: answer,
+            response: answer.into_answer(),
             orchestrations: Vec::new(),
             properties: Properties::default(),
             error: None,

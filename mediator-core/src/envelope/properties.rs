@@ -11,7 +11,8 @@ impl Properties {
     /// Adds a property, or replaces the one of this name.
     ///
     /// `.` and `$` in names are written as core itself writes them, U+FF0E and U+FF04: its
-    /// database would refuse them, and with them the whole answer.
+    /// database would refuse them, and with them the whole answer. An empty name becomes
+    /// `unnamed`.
     pub fn insert(&mut self, name: impl AsRef<str>, value: impl Into<String>) {
         self.0.insert(storable(name.as_ref()), value.into());
     }
@@ -53,6 +54,9 @@ impl From<BTreeMap<String, String>> for Properties {
 
 /// A name that MongoDB takes as a field's.
 pub(super) fn storable(name: &str) -> String {
+    if name.is_empty() {
+        return "unnamed".to_owned();
+    }
     name.chars()
         .map(|character| match character {
             '.' => '\u{ff0e}',

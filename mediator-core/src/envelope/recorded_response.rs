@@ -1,6 +1,7 @@
 use http::StatusCode;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
+use super::headers::SentHeaders;
 use super::{BodyText, RecordedHeaders, Timestamp};
 
 /// What was answered, and when. The body is always written, if empty: core makes 204 of an answer
@@ -66,6 +67,17 @@ impl RecordedResponse {
         self.body.as_str()
     }
 
+    /// As an answer that core can give: a 1xx is none, and some have no body.
+    pub(super) fn into_answer(mut self) -> Self {
+        if self.status.is_informational() {
+            self.status = StatusCode::INTERNAL_SERVER_ERROR;
+        }
+        if matches!(self.status.as_u16(), 204 | 205 | 304) {
+            self.body = BodyText::default();
+        }
+        self
+    }
+
     pub(super) fn size(&self) -> usize {
         self.headers.size() + self.body_bytes()
     }
@@ -81,6 +93,28 @@ impl RecordedResponse {
     pub(super) fn body_bytes(&self) -> usize {
         self.body.len()
     }
+}
+
+/// As what core gives to clients: it makes the names storable itself, when it stores them.
+pub(super) fn write_answer<S: Serializer>(
+    response: &RecordedResponse,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    #[derive(Serialize)]
+    struct Answer<'a> {
+        #[serde(serialize_with = "write_status")]
+        status: StatusCode,
+        headers: SentHeaders<'a>,
+        body: &'a BodyText,
+        timestamp: Timestamp,
+    }
+    Answer {
+        status: response.status,
+        headers: SentHeaders(&response.headers),
+        body: &response.body,
+        timestamp: response.timestamp,
+    }
+    .serialize(serializer)
 }
 
 fn write_status<S: Serializer>(status: &StatusCode, serializer: S) -> Result<S::Ok, S::Error> {

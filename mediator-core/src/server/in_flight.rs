@@ -23,7 +23,7 @@ use crate::transaction::Transaction;
 ///     in_flight.finish(issue()).await
 /// }
 /// ```
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct InFlight(
     #[expect(dead_code, reason = "held, and given back when dropped")]
     Option<Arc<OwnedSemaphorePermit>>,

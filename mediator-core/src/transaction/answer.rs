@@ -6,6 +6,8 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use http_body_util::BodyExt as _;
 
 use super::Transaction;
+use super::accept::IsAccepted;
+use super::delivery::Completion;
 use super::handler_error::Retry;
 use super::recording::Outcome;
 use crate::envelope::{BodyText, Envelope, RecordedResponse, Timestamp, TransactionStatus};
@@ -31,6 +33,7 @@ pub(super) async fn answer(transaction: &Transaction, response: Response) -> Res
     let text = match read_text(body, limit).await {
         Read::Text(text) => text,
         Read::Other(body) => {
+            complete_later(transaction, &mut parts);
             return Response::from_parts(parts, body);
         }
         Read::Broken(error) => {
@@ -44,9 +47,43 @@ pub(super) async fn answer(transaction: &Transaction, response: Response) -> Res
     envelop(&transaction.settings().mediator_urn, parts, text, outcome)
 }
 
+/// Core takes this answer as it is, and makes a status of the one of HTTP. What else there is to
+/// tell goes another way.
+fn complete_later(transaction: &Transaction, parts: &mut Parts) {
+    let outcome = transaction.close().unwrap_or_default();
+    let retry = parts.extensions.remove::<Retry>();
+    if outcome.is_empty() && retry.is_none() {
+        return;
+    }
+    let Some(id) = transaction.id().cloned() else {
+        return;
+    };
+    let Some(store) = transaction.store().cloned() else {
+        tracing::warn!(
+            transaction = %id,
+            "OpenHIM is not told which calls were made: the answer is no text, or too long for \
+             an envelope, and there is no user of its API"
+        );
+        return;
+    };
+    let completion = Completion {
+        status: transaction_status(parts.status, outcome.has_failures),
+        response: None,
+        outcome,
+        error: retry.map(|Retry(error)| error),
+    };
+    let transaction = transaction.clone();
+    tokio::spawn(async move {
+        transaction.deliver(&*store, &id, &completion).await;
+    });
+}
+
 fn envelop(mediator_urn: &str, mut parts: Parts, text: BodyText, outcome: Outcome) -> Response {
     drop_hop_by_hop(&mut parts.headers);
-    let status = transaction_status(parts.status, outcome.has_failures);
+    let status = match parts.extensions.remove::<IsAccepted>() {
+        Some(IsAccepted) => TransactionStatus::PendingAsync,
+        None => transaction_status(parts.status, outcome.has_failures),
+    };
     let response = RecordedResponse::new(parts.status, Timestamp::now())
         .headers(parts.headers)
         .body(text);
@@ -60,18 +97,17 @@ fn envelop(mediator_urn: &str, mut parts: Parts, text: BodyText, outcome: Outcom
     answer.headers_mut().insert(header::CONTENT_TYPE, ENVELOPE);
     *answer.extensions_mut() = parts.extensions;
     // Core ignores it; whoever watches the mediator does not. These have no body, though.
-    *answer.status_mut() = match parts.status {
+    *answer.status_mut() = match envelope.answer().status() {
         StatusCode::NO_CONTENT | StatusCode::RESET_CONTENT | StatusCode::NOT_MODIFIED => {
             StatusCode::OK
         }
-        status if status.is_informational() => StatusCode::OK,
         status => status,
     };
     answer
 }
 
 pub(super) fn transaction_status(status: StatusCode, has_failures: bool) -> TransactionStatus {
-    if status.as_u16() >= 500 {
+    if status.as_u16() >= 500 || status.is_informational() {
         TransactionStatus::Failed
     } else if has_failures {
         TransactionStatus::CompletedWithErrors

@@ -8,13 +8,14 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use tokio::time::Instant;
 
 use super::RecordingClient;
+use super::delivery::TransactionStore;
 use super::identity::{Identity, TransactionId};
 use super::layer::Shared;
 use super::recording::{Outcome, Recording};
 use super::settings::{EnvelopeMode, TransactionSettings};
 use super::trace_context::{TRACESTATE, TraceContext};
 use crate::envelope::Orchestration;
-use crate::server::RequestDeadline;
+use crate::server::{InFlight, RequestDeadline};
 
 tokio::task_local! {
     static CURRENT: Transaction;
@@ -39,6 +40,7 @@ struct Inner {
     identity: Arc<Identity>,
     trace: TraceContext,
     trace_state: Option<HeaderValue>,
+    in_flight: InFlight,
     recording: Option<Recording>,
 }
 
@@ -74,6 +76,11 @@ impl Transaction {
                 identity: Arc::new(identity),
                 trace: trace_of(&parts.headers),
                 trace_state: parts.headers.get(TRACESTATE).cloned(),
+                in_flight: parts
+                    .extensions
+                    .get::<InFlight>()
+                    .cloned()
+                    .unwrap_or_default(),
                 recording,
                 shared,
             }),
@@ -175,6 +182,26 @@ impl Transaction {
     #[must_use]
     pub fn is_recorded(&self) -> bool {
         self.inner.recording.is_some()
+    }
+
+    /// What goes on after the answer: with calls of its own, and without a deadline.
+    pub(super) fn continued(&self, is_recorded: bool) -> Self {
+        let inner = &self.inner;
+        Self {
+            inner: Arc::new(Inner {
+                shared: Arc::clone(&inner.shared),
+                identity: Arc::clone(&inner.identity),
+                trace: inner.trace.child(),
+                trace_state: inner.trace_state.clone(),
+                in_flight: inner.in_flight.clone(),
+                recording: is_recorded.then(|| inner.shared.settings.recording()),
+            }),
+            deadline: None,
+        }
+    }
+
+    pub(super) fn store(&self) -> Option<&Arc<dyn TransactionStore>> {
+        self.inner.shared.store.as_ref()
     }
 
     pub(super) fn close(&self) -> Option<Outcome> {

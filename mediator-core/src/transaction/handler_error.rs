@@ -22,7 +22,7 @@ pub struct HandlerError {
     status: StatusCode,
     details: ErrorDetails,
     is_worth_a_retry: bool,
-    answer: Option<Response>,
+    answer: Option<Box<Response>>,
 }
 
 impl HandlerError {
@@ -66,7 +66,7 @@ impl HandlerError {
     /// Answered with these headers and this body in place of the message. The status stays.
     #[must_use]
     pub fn answered_with(mut self, answer: impl IntoResponse) -> Self {
-        self.answer = Some(answer.into_response());
+        self.answer = Some(Box::new(answer.into_response()));
         self
     }
 
@@ -109,11 +109,16 @@ pub(super) struct Retry(pub(super) ErrorDetails);
 impl IntoResponse for HandlerError {
     fn into_response(self) -> Response {
         if self.status.is_server_error() {
-            tracing::warn!(status = self.status.as_u16(), error = %self, "a handler failed");
+            tracing::warn!(
+                status = self.status.as_u16(),
+                error = self.details.message(),
+                "a handler failed"
+            );
         }
-        let mut response = self
-            .answer
-            .unwrap_or_else(|| format!("{}\n", self.details.message()).into_response());
+        let mut response = match self.answer {
+            Some(answer) => *answer,
+            None => format!("{}\n", self.details.message()).into_response(),
+        };
         *response.status_mut() = self.status;
         if self.is_worth_a_retry {
             response.extensions_mut().insert(Retry(self.details));

@@ -1,4 +1,5 @@
 use std::convert::Infallible;
+use std::fmt;
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
@@ -13,6 +14,7 @@ use tower::{Layer, Service};
 use tracing::Instrument as _;
 
 use super::answer::answer;
+use super::delivery::TransactionStore;
 use super::settings::TransactionSettings;
 use super::{RecordingClient, Transaction};
 use crate::server::{Refusal, Refusals};
@@ -39,10 +41,11 @@ pub struct TransactionLayer {
 }
 
 /// What all transactions of a router have in common.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(super) struct Shared {
     pub(super) settings: Arc<TransactionSettings>,
     pub(super) client: RecordingClient,
+    pub(super) store: Option<Arc<dyn TransactionStore>>,
 }
 
 impl Shared {
@@ -50,7 +53,17 @@ impl Shared {
         Self {
             settings: Arc::new(settings),
             client: RecordingClient::with_defaults(),
+            store: None,
         }
+    }
+}
+
+impl fmt::Debug for Shared {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Shared")
+            .field("settings", &self.settings)
+            .finish_non_exhaustive()
     }
 }
 
@@ -67,6 +80,14 @@ impl TransactionLayer {
     #[must_use]
     pub fn http(mut self, client: reqwest::Client) -> Self {
         Arc::make_mut(&mut self.shared).client = RecordingClient::new(client);
+        self
+    }
+
+    /// What cannot be in an answer goes to core this way: how [accepted](Transaction::accept) work
+    /// ended, and the calls of a transaction whose answer is no text or too long.
+    #[must_use]
+    pub fn completed_through(mut self, store: Arc<dyn TransactionStore>) -> Self {
+        Arc::make_mut(&mut self.shared).store = Some(store);
         self
     }
 }

@@ -14,19 +14,28 @@
 //! | answers 4xx, or [`HandlerError`] of 4xx | one failed | `Completed with error(s)` | the answer | only if worth a retry |
 //! | answers 5xx, or [`HandlerError`] of 5xx | any | `Failed` | the answer | only if worth a retry |
 //! | panics | any | `Failed` | 500 | no |
+//! | [accepts](Transaction::accept) | any | `Pending Async`, then as above | 202 | only if worth a retry |
 //! | does not answer in time | any | `Failed` | 504 | no |
 //!
 //! A call has failed when there was no answer (unreachable, too slow, broken off, too long) or one
 //! of 500 and more, and when it was recorded with an error. A back end's 4xx is no failure by
 //! itself: not to find a patient can be what was to be found out.
 //!
+//! An answer that is no text (UTF-8), such as a PDF, or too long for an envelope
+//! ([`maximum_envelope_body_bytes`](TransactionSettings::maximum_envelope_body_bytes)) passes
+//! through core as it is. Its calls and properties, and the status from the table, follow with
+//! `PUT /transactions/:id` if the layer [has a way](TransactionLayer::completed_through); without
+//! one, core makes `Successful` of 2xx, `Failed` of 5xx, and `Completed` of others.
+//!
 //! Core itself retries when it cannot reach the mediator or waits longer than its channel's
 //! timeout: give channels a longer one than
 //! [`request_timeout`](crate::server::ServerSettings::request_timeout).
 
+mod accept;
 mod answer;
 mod call;
 mod current;
+mod delivery;
 mod handler_error;
 mod identity;
 mod layer;
@@ -37,8 +46,10 @@ mod redaction;
 mod settings;
 mod trace_context;
 
+pub use accept::Accepted;
 pub use call::{Call, CallError, CallResponse};
 pub use current::Transaction;
+pub use delivery::{StoreError, TransactionStore};
 pub use handler_error::HandlerError;
 pub use identity::TransactionId;
 pub use layer::{TransactionLayer, TransactionService};

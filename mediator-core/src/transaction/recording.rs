@@ -27,6 +27,12 @@ pub(super) struct Outcome {
     pub(super) has_failures: bool,
 }
 
+impl Outcome {
+    pub(super) fn is_empty(&self) -> bool {
+        self.orchestrations.is_empty() && self.properties.is_empty()
+    }
+}
+
 impl Recording {
     pub(super) fn new(maximum_bytes: usize, maximum_calls: usize) -> Self {
         Self {
@@ -142,6 +148,6 @@ mod tests {
         let recording = Recording::new(1000, 10);
         recording.close();
         recording.add(call("late", 1));
-        assert!(recording.close().orchestrations.is_empty());
+        assert!(recording.close().is_empty());
     }
 }

@@ -40,12 +40,15 @@ pub struct TransactionSettings {
     /// How long before the request's deadline its calls end, so that there is time to answer; a
     /// tenth of the request's time at most.
     pub answer_margin: Duration,
+    /// How long core is tried to be told what could not be in an answer, such as how
+    /// [accepted](super::Transaction::accept) work ended.
+    pub delivery_time: Duration,
 }
 
 impl TransactionSettings {
     /// For the mediator of this URN: envelopes when called by OpenHIM, 64 KiB of each recorded
     /// body, 2 MiB and 250 calls of one transaction, answers up to 4 MiB in envelopes and 32 MiB
-    /// from back ends, 30 s for a call, and 250 ms for answering.
+    /// from back ends, 30 s for a call, 250 ms for answering, an hour to reach core.
     #[must_use]
     pub fn new(mediator_urn: impl Into<String>) -> Self {
         Self {
@@ -59,6 +62,7 @@ impl TransactionSettings {
             maximum_call_body_bytes: 32 * 1024 * 1024,
             call_timeout: Duration::from_secs(30),
             answer_margin: Duration::from_millis(250),
+            delivery_time: Duration::from_secs(3600),
         }
     }
 }

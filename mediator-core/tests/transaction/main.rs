@@ -7,6 +7,8 @@
 )]
 
 mod calls;
+mod core_api;
+mod later;
 mod mistakes;
 mod outcomes;
 
