@@ -2,7 +2,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::lenient;
+use super::mistake::{Mistake, Place};
 use super::route::Route;
+use super::validation::check_channel;
 
 /// A channel as a mediator proposes it: which requests core takes, from whom, and where it sends
 /// them.
@@ -215,6 +217,28 @@ impl ChannelDefinition {
         Self {
             description: Some(description.into()),
             ..self
+        }
+    }
+
+    /// Finds what core would refuse, and what it would take and never use, as for a channel in a
+    /// mediator's document.
+    ///
+    /// # Errors
+    /// Every mistake, with places such as `routes[0].port`.
+    ///
+    /// ```
+    /// use mediator_core::mediator_config::ChannelDefinition;
+    ///
+    /// let mistakes = ChannelDefinition::http("Patients", "^/patients$", []).check().unwrap_err();
+    /// assert_eq!(mistakes[0].place().to_string(), "methods");
+    /// ```
+    pub fn check(&self) -> Result<(), Vec<Mistake>> {
+        match serde_json::to_value(self) {
+            Ok(channel) => check_channel(&channel),
+            Err(error) => Err(vec![Mistake::new(
+                Place::Element(String::new()),
+                error.to_string(),
+            )]),
         }
     }
 

@@ -1,10 +1,13 @@
 use std::collections::HashSet;
 
-use super::element::{Element, Object, report_repeated_names};
+use serde_json::Value;
+
+use super::element::{Element, Findings, Object, report_repeated_names};
 use super::routes::check_routes;
 use crate::mediator_config::channel_definition::{
     ChannelAuthentication, ChannelStatus, ChannelType, Method,
 };
+use crate::mediator_config::mistake::Mistake;
 use crate::mediator_config::polling_schedule::PollingSchedule;
 
 /// An hour in milliseconds, the longest that core waits.
@@ -14,15 +17,24 @@ const LONGEST_BODY_AGE: u64 = 36_499;
 /// Where core sets no bound, the typed model does.
 const LARGEST: u64 = u32::MAX as u64;
 
+/// Every mistake in one channel.
+pub(crate) fn check_channel(channel: &Value) -> Result<(), Vec<Mistake>> {
+    let findings = Findings::default();
+    if let Some(channel) = Element::root(&findings, channel).object() {
+        check(&channel);
+    }
+    findings.into_result()
+}
+
 /// Channels that a mediator proposes.
 pub(super) fn check_channels(channels: &[Element<'_>]) {
     for channel in channels.iter().filter_map(Element::object) {
-        check_channel(&channel);
+        check(&channel);
     }
     report_repeated_names(channels, "name", "the channels");
 }
 
-fn check_channel(channel: &Object<'_>) {
+fn check(channel: &Object<'_>) {
     channel.required_text("name", "core knows a channel by it");
     channel.required_text(
         "urlPattern",

@@ -8,5 +8,6 @@ mod document;
 mod element;
 mod routes;
 
+pub(super) use channels::check_channel;
 pub(super) use configuration::check_configuration;
 pub(super) use document::{check_document, parse_version};
