@@ -15,6 +15,7 @@ use super::lock::{JobLock, JobLockGuard};
 use super::metrics;
 use super::run::{JobReport, JobResult, JobRun, Trigger};
 use super::state::{Claim, JobState};
+use crate::transaction::Transaction;
 
 /// A store that takes longer to say whether the lock is free counts as out of order.
 const LOCK_TIME: Duration = Duration::from_secs(10);
@@ -108,7 +109,7 @@ impl Runner {
             return Err(refuse(JobResult::SkippedStopping));
         }
         while tasks.try_join_next().is_some() {}
-        tasks.spawn(run.run().instrument(span));
+        tasks.spawn(Transaction::carry(run.run()).instrument(span));
         drop(tasks);
         Ok(begun)
     }
@@ -249,7 +250,10 @@ mod tests {
         assert!(delays.iter().all(|delay| *delay <= limit));
         for third in 0..3 {
             let range = limit * third / 3..limit * (third + 1) / 3;
-            let within = delays.iter().filter(|delay| range.contains::<Duration>(delay)).count();
+            let within = delays
+                .iter()
+                .filter(|delay| range.contains::<Duration>(delay))
+                .count();
             assert!(
                 (200..500).contains(&within),
                 "{within} of 1000 in {range:?}"
