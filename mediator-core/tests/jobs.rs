@@ -20,6 +20,7 @@ use http_body_util::BodyExt as _;
 use mediator_core::jobs::{
     Job, JobLock, JobLockError, JobLockGuard, JobResult, Jobs, JobsError, Trigger,
 };
+use mediator_core::transaction::{RecordingClient, TransactionLayer, TransactionSettings};
 use rstest::rstest;
 use serde_json::Value;
 use tokio::sync::Notify;
@@ -498,6 +499,51 @@ async fn a_polling_channel_runs_a_job_and_hears_how_it_ended(
     assert_eq!(status, expected);
     assert_eq!(body["result"], result);
     assert_eq!(body["trigger"], "polling");
+}
+
+/// A back end that refuses everything.
+async fn broken_back_end() -> String {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let routes = Router::new().fallback(|| async { StatusCode::SERVICE_UNAVAILABLE });
+    tokio::spawn(async move { axum::serve(listener, routes).await.unwrap() });
+    url
+}
+
+#[rstest]
+#[case(false, "Completed with error(s)")]
+#[case(true, "Failed")]
+#[tokio::test]
+async fn what_a_polled_job_calls_is_in_its_transaction(
+    #[case] gives_up: bool,
+    #[case] expected: &str,
+) {
+    let url = broken_back_end().await;
+    let client = RecordingClient::new(reqwest::Client::new());
+    let jobs = Jobs::new([Job::on_demand("calls", move |_| {
+        let call = client.get("Ask the registry", &url).send();
+        async move {
+            let answer = call.await.map_err(|error| error.to_string())?;
+            if gives_up {
+                Err(answer.status().to_string())
+            } else {
+                Ok(())
+            }
+        }
+    })])
+    .unwrap();
+    let routes = jobs
+        .polling_routes()
+        .layer(TransactionLayer::new(TransactionSettings::new(
+            "urn:mediator:jobs",
+        )));
+    let (_, envelope) = ask(routes, "GET", "/jobs/calls/poll").await;
+    assert_eq!(envelope["status"], expected);
+    assert_eq!(envelope["orchestrations"][0]["name"], "Ask the registry");
+    assert_eq!(envelope["orchestrations"][0]["response"]["status"], 503);
+    let answer: Value =
+        serde_json::from_str(envelope["response"]["body"].as_str().unwrap()).unwrap();
+    assert_eq!(answer["trigger"], "polling");
 }
 
 #[tokio::test]

@@ -38,8 +38,10 @@
 //!
 //! # Runs by a polling channel of OpenHIM
 //! OpenHIM can be the clock: a polling channel whose route has the path `/jobs/{name}/poll` runs
-//! the job within a transaction. Its status tells how the job ended; see
-//! [`Jobs::polling_routes`]. Use either that or a cron expression ([`Job::on_demand`] has none).
+//! the job within a transaction. Its status tells how the job ended, and the calls that the job
+//! makes with a [`RecordingClient`](crate::transaction::RecordingClient) are its orchestrations;
+//! see [`Jobs::polling_routes`]. Use either that or a cron expression ([`Job::on_demand`] has
+//! none).
 
 mod error;
 mod job;
@@ -245,10 +247,13 @@ impl Jobs {
     ///
     /// | the job | answer | transaction |
     /// |---|---|---|
-    /// | did its work | 200 | Successful |
+    /// | did its work | 200 | Successful; Completed with error(s) when a recorded call failed |
     /// | failed, panicked, or took too long | 500 | Failed |
     /// | is running already, here or in another replica | 409 | Completed |
     /// | does not begin, because the mediator is ending | 503 | Failed |
+    ///
+    /// The statuses are those of a [`TransactionLayer`](crate::transaction::TransactionLayer)
+    /// around these routes.
     ///
     /// OpenHIM waits for an answer as long as its route's timeout says, a minute by default, and
     /// the server for [`request_timeout`](crate::server::ServerSettings::request_timeout). A job

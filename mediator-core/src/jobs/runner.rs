@@ -15,6 +15,7 @@ use super::lock::{JobLock, JobLockGuard};
 use super::metrics;
 use super::run::{JobReport, JobResult, JobRun, Trigger};
 use super::state::{Claim, JobState};
+use crate::transaction::Transaction;
 
 /// A store that takes longer to say whether the lock is free counts as out of order.
 const LOCK_TIME: Duration = Duration::from_secs(10);
@@ -108,7 +109,7 @@ impl Runner {
             return Err(refuse(JobResult::SkippedStopping));
         }
         while tasks.try_join_next().is_some() {}
-        tasks.spawn(run.run().instrument(span));
+        tasks.spawn(Transaction::carry(run.run()).instrument(span));
         drop(tasks);
         Ok(begun)
     }
