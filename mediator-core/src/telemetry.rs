@@ -18,18 +18,16 @@ mod request_span {
 
     pub(crate) fn ended(_span: &Span, _status: StatusCode) {}
 
-    pub(super) fn traceparent(_span: &Span) -> Option<HeaderValue> {
+    /// The `traceparent` header with which a call to another system makes that system's spans
+    /// children of this one. `None`: spans are not sent anywhere, without the feature
+    /// `opentelemetry`.
+    #[must_use]
+    pub fn traceparent(_span: &Span) -> Option<HeaderValue> {
         None
     }
 }
 
 #[cfg(feature = "opentelemetry")]
 pub use export::{Telemetry, TelemetryError, TelemetrySettings};
+pub use request_span::traceparent;
 pub(crate) use request_span::{began, ended};
-
-/// The `traceparent` with which a call to another system makes its spans children of the current
-/// one; `None` when spans are not sent anywhere.
-#[must_use]
-pub fn current_traceparent() -> Option<http::HeaderValue> {
-    request_span::traceparent(&tracing::Span::current())
-}

@@ -249,7 +249,10 @@ mod tests {
         assert!(delays.iter().all(|delay| *delay <= limit));
         for third in 0..3 {
             let range = limit * third / 3..limit * (third + 1) / 3;
-            let within = delays.iter().filter(|delay| range.contains::<Duration>(delay)).count();
+            let within = delays
+                .iter()
+                .filter(|delay| range.contains::<Duration>(delay))
+                .count();
             assert!(
                 (200..500).contains(&within),
                 "{within} of 1000 in {range:?}"

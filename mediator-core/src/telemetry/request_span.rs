@@ -29,7 +29,10 @@ pub(crate) fn ended(span: &Span, status: StatusCode) {
     }
 }
 
-pub(super) fn traceparent(span: &Span) -> Option<HeaderValue> {
+/// The `traceparent` header with which a call to another system makes that system's spans children
+/// of this one; `None` when spans are not sent anywhere.
+#[must_use]
+pub fn traceparent(span: &Span) -> Option<HeaderValue> {
     let mut headers = HeaderMap::new();
     let context = span.context();
     TraceContextPropagator::new().inject_context(&context, &mut HeaderInjector(&mut headers));

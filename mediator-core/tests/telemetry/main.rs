@@ -13,9 +13,10 @@ use std::collections::BTreeMap;
 use axum::Router;
 use axum::routing::get;
 use axum::serve::Listener as _;
-use http::StatusCode;
+use http::{HeaderMap, StatusCode};
 use mediator_core::server::{Server, ServerSettings, listen};
-use mediator_core::telemetry::{Telemetry, TelemetryError, TelemetrySettings, current_traceparent};
+use mediator_core::telemetry::{Telemetry, TelemetryError, TelemetrySettings, traceparent};
+use mediator_core::transaction::{Transaction, TransactionLayer, TransactionSettings};
 use tokio::sync::Mutex;
 use tracing::Instrument as _;
 use tracing_subscriber::layer::SubscriberExt as _;
@@ -33,14 +34,30 @@ fn application() -> Router {
         .route(
             "/people/{name}",
             get(|| async {
-                let traceparent = current_traceparent().unwrap();
+                let current = traceparent(&tracing::Span::current()).unwrap();
                 async { tracing::info!("looked up") }
                     .instrument(tracing::info_span!("look up"))
                     .await;
-                traceparent.to_str().unwrap().to_owned()
+                current.to_str().unwrap().to_owned()
             }),
         )
         .route("/broken", get(|| async { StatusCode::BAD_GATEWAY }))
+        .route("/orchestrated", get(orchestrated))
+        .layer(TransactionLayer::new(TransactionSettings::new(
+            "urn:mediator:tests",
+        )))
+}
+
+/// Tells what trace a back end was called with.
+async fn orchestrated(transaction: Transaction) -> String {
+    let echo =
+        |headers: HeaderMap| async move { headers["traceparent"].to_str().unwrap().to_owned() };
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/", listener.local_addr().unwrap());
+    tokio::spawn(async move { axum::serve(listener, Router::new().route("/", get(echo))).await });
+    let answer = transaction.client().get("echo", url).send().await.unwrap();
+    assert_eq!(transaction.trace().trace_id(), TRACE);
+    answer.text().unwrap().to_owned()
 }
 
 fn settings(endpoint: &str) -> TelemetrySettings {
@@ -104,7 +121,7 @@ async fn a_request_is_part_of_its_clients_trace() {
     let _one = ONE_AT_A_TIME.lock().await;
     let traceparent = format!("00-{TRACE}-{PARENT}-01");
     let (texts, spans) = spans(&[("/people/agerius?name=aulus", &traceparent)]).await;
-    assert_eq!(spans.len(), 2, "{spans:#?}");
+    assert_eq!(spans.len(), 3, "{spans:#?}");
     let request = named(&spans, "GET /people/{name}");
     assert_eq!(
         (request.trace_id.as_str(), request.parent_span_id.as_str()),
@@ -123,15 +140,27 @@ async fn a_request_is_part_of_its_clients_trace() {
 
     let inner = named(&spans, "look up");
     assert_eq!(inner.trace_id, TRACE);
-    assert_eq!(inner.parent_span_id, request.span_id);
+    assert_eq!(inner.parent_span_id, named(&spans, "transaction").span_id);
     assert_eq!(inner.events, ["looked up"]);
     // What a call to another system would carry.
-    assert_eq!(texts, [format!("00-{TRACE}-{}-01", request.span_id)]);
+    assert_eq!(texts, [format!("00-{TRACE}-{}-01", inner.parent_span_id)]);
     let everything = format!("{spans:?}");
     assert!(
         !everything.contains("agerius") && !everything.contains("aulus"),
         "{everything}"
     );
+}
+
+#[tokio::test]
+async fn a_call_to_a_back_end_goes_on_with_the_trace() {
+    let _one = ONE_AT_A_TIME.lock().await;
+    let (texts, spans) = spans(&[("/orchestrated", &format!("00-{TRACE}-{PARENT}-01"))]).await;
+    let request = named(&spans, "GET /orchestrated");
+    let transaction = named(&spans, "transaction");
+    let call = named(&spans, "call");
+    assert_eq!(transaction.parent_span_id, request.span_id);
+    assert_eq!(call.parent_span_id, transaction.span_id);
+    assert_eq!(texts, [format!("00-{TRACE}-{}-01", call.span_id)]);
 }
 
 #[tokio::test]
@@ -190,5 +219,5 @@ async fn without_a_collector_requests_are_answered_and_the_loss_is_said() {
 #[tokio::test]
 async fn without_the_layer_there_is_no_trace() {
     let _one = ONE_AT_A_TIME.lock().await;
-    assert_eq!(current_traceparent(), None);
+    assert_eq!(traceparent(&tracing::Span::current()), None);
 }
