@@ -4,17 +4,37 @@ use axum::extract::{MatchedPath, Request, State};
 use axum::middleware::Next;
 use axum::response::Response;
 use http::{Method, StatusCode};
-use tracing::Instrument as _;
+use tracing::{Instrument as _, Span};
 
 use super::request_id::{HEADER, RequestId};
+use crate::telemetry;
 
 /// Which requests are observed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Observation {
     /// The application's.
     Application,
-    /// Probes and metrics, which come every few seconds: logged at debug level.
+    /// Probes and metrics, which come every few seconds: logged and traced at debug level.
     Operation,
+}
+
+impl Observation {
+    fn span(
+        self,
+        Record {
+            id, method, route, ..
+        }: &Record,
+    ) -> Span {
+        let id = id.as_str();
+        if self == Self::Application {
+            // OpenTelemetry's kind can be said here only.
+            #[cfg(feature = "opentelemetry")]
+            return tracing::info_span!("request", id, method, route, otel.kind = "server");
+            #[cfg(not(feature = "opentelemetry"))]
+            return tracing::info_span!("request", id, method, route);
+        }
+        tracing::debug_span!("request", id, method, route)
+    }
 }
 
 /// Gives every request an id and a span, and records it when it ends.
@@ -27,14 +47,11 @@ pub(super) async fn observe(
 ) -> Response {
     let id = RequestId::of(request.headers());
     let record = Record::start(observation, &request, id.clone());
-    let span = tracing::info_span!(
-        "request",
-        id = id.as_str(),
-        method = record.method,
-        route = record.route
-    );
+    let span = observation.span(&record);
+    telemetry::began(&span, record.method, &record.route, request.headers());
     request.extensions_mut().insert(id.clone());
-    let mut response = next.run(request).instrument(span).await;
+    let mut response = next.run(request).instrument(span.clone()).await;
+    telemetry::ended(&span, response.status());
     response.headers_mut().insert(HEADER, id.header_value());
     record.end(response.status());
     response

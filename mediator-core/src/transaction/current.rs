@@ -6,6 +6,7 @@ use axum::extract::FromRequestParts;
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use tokio::time::Instant;
+use tracing::Span;
 
 use super::RecordingClient;
 use super::delivery::TransactionStore;
@@ -16,6 +17,7 @@ use super::settings::{EnvelopeMode, TransactionSettings};
 use super::trace_context::{TRACESTATE, TraceContext};
 use crate::envelope::Orchestration;
 use crate::server::{InFlight, RequestDeadline};
+use crate::telemetry;
 
 tokio::task_local! {
     static CURRENT: Transaction;
@@ -235,7 +237,10 @@ impl Transaction {
 }
 
 fn trace_of(headers: &HeaderMap) -> TraceContext {
-    TraceContext::of(headers).map_or_else(TraceContext::start, TraceContext::child)
+    let span = telemetry::traceparent(&Span::current());
+    span.and_then(|traceparent| TraceContext::parse(traceparent.to_str().ok()?))
+        .or_else(|| TraceContext::of(headers).map(TraceContext::child))
+        .unwrap_or_else(TraceContext::start)
 }
 
 impl<S: Send + Sync> FromRequestParts<S> for Transaction {

@@ -6,7 +6,7 @@ use http::header::Entry;
 use http::{HeaderMap, Method};
 use reqwest::{IntoUrl, Request, Response};
 use tokio::time::{Instant, timeout};
-use tracing::Instrument as _;
+use tracing::{Instrument as _, Span};
 
 use super::Transaction;
 use super::call::{Call, CallError, CallResponse};
@@ -14,6 +14,7 @@ use super::recorded_body::{Recordable, recorded_body};
 use super::settings::TransactionSettings;
 use super::trace_context::{TRACEPARENT, TRACESTATE};
 use crate::envelope::{ErrorDetails, Orchestration, RecordedRequest, RecordedResponse, Timestamp};
+use crate::telemetry;
 
 /// An HTTP client that shows OpenHIM what it does.
 ///
@@ -115,20 +116,20 @@ impl RecordingClient {
             reason: reason.to_string(),
         })?;
         let transaction = self.transaction.clone().or_else(Transaction::current);
-        let settings = match &transaction {
-            Some(transaction) => {
-                propagate(transaction, request.headers_mut());
-                Arc::clone(transaction.settings())
-            }
-            None => TransactionSettings::outside(),
-        };
-        let limit = time_for(&request, &settings, transaction.as_ref());
         let span = tracing::info_span!(
             "call",
             name,
             method = request.method().as_str(),
             host = request.url().host_str()
         );
+        let settings = match &transaction {
+            Some(transaction) => {
+                propagate(transaction, &span, request.headers_mut());
+                Arc::clone(transaction.settings())
+            }
+            None => TransactionSettings::outside(),
+        };
+        let limit = time_for(&request, &settings, transaction.as_ref());
         let record = transaction
             .filter(Transaction::is_recorded)
             .map(|transaction| {
@@ -194,8 +195,8 @@ impl RecordingClient {
     }
 }
 
-fn propagate(transaction: &Transaction, headers: &mut HeaderMap) {
-    let trace = transaction.trace().child().header_value();
+fn propagate(transaction: &Transaction, span: &Span, headers: &mut HeaderMap) {
+    let trace = telemetry::traceparent(span).or_else(|| transaction.trace().child().header_value());
     let trace = trace.map(|value| (TRACEPARENT, value));
     let state = transaction.trace_state().cloned();
     let state = state.map(|value| (TRACESTATE, value));

@@ -66,8 +66,11 @@ fn escaped(value: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
     use rcgen::{CertificateParams, DistinguishedName, DnType, DnValue, KeyPair};
     use x509_parser::prelude::{FromDer as _, X509Certificate};
+
+    use super::escaped;
 
     fn text(parts: impl IntoIterator<Item = (DnType, DnValue)>) -> String {
         let mut name = DistinguishedName::new();
@@ -121,7 +124,7 @@ mod tests {
         }
     }
 
-    // RFC 4514 again: 1.3.6.1.4.1.1466.0=#04024869 has the octet string "Hi".
+    // RFC 4514's own example is of an octet string, 1.3.6.1.4.1.1466.0=#04024869.
     #[test]
     fn what_has_no_name_is_written_encoded() {
         let kind = DnType::CustomDnType(vec![1, 3, 6, 1, 4, 1, 1466, 0]);
@@ -129,5 +132,36 @@ mod tests {
         let old = DnValue::TeletexString("caf".try_into().unwrap());
         let name = text([(DnType::CommonName, old)]);
         assert_eq!(name, "CN=#1403636166");
+    }
+
+    /// As RFC 4514 reads it; nothing where a separator is not escaped.
+    fn unescaped(text: &str) -> Option<String> {
+        let mut bytes = Vec::new();
+        let mut rest = text.bytes();
+        while let Some(byte) = rest.next() {
+            match byte {
+                b'\\' => match rest.next()? {
+                    digit if digit.is_ascii_hexdigit() => {
+                        let digits = [digit, rest.next()?];
+                        let digits = std::str::from_utf8(&digits).ok()?;
+                        bytes.push(u8::from_str_radix(digits, 16).ok()?);
+                    }
+                    character => bytes.push(character),
+                },
+                b'"' | b'+' | b',' | b';' | b'<' | b'>' | b'\0' => return None,
+                byte => bytes.push(byte),
+            }
+        }
+        String::from_utf8(bytes).ok()
+    }
+
+    proptest! {
+        #[test]
+        fn any_value_is_one_line_and_can_be_read_again(value in "\\PC*|[ #\"+,;<>\\\\=\0-\x1f]*") {
+            let text = escaped(&value);
+            prop_assert!(!text.chars().any(char::is_control));
+            prop_assert!(!text.starts_with([' ', '#']));
+            prop_assert_eq!(unescaped(&text), Some(value));
+        }
     }
 }

@@ -22,12 +22,12 @@ pub(in super::super) struct Reload {
 }
 
 impl TlsSettings {
-    /// Reads the files, as a server does when it starts.
+    /// Reads the files, as a server does when it starts. Blocks for as long as that takes.
     ///
     /// # Errors
     /// Every mistake in them.
-    pub async fn check(&self) -> Result<(), TlsError> {
-        self.start().await.map(drop)
+    pub fn check(&self) -> Result<(), TlsError> {
+        Files::read(self).identity(self).map(drop)
     }
 
     pub(in super::super) async fn start(&self) -> Result<(Tls, Reload), TlsError> {

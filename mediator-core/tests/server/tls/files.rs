@@ -10,41 +10,38 @@ use rcgen::KeyPair;
 
 use super::{Authority, Folder, server_parameters};
 
-async fn mistakes(settings: &TlsSettings) -> Vec<TlsMistake> {
-    let TlsError(mistakes) = settings.check().await.unwrap_err();
+fn mistakes(settings: &TlsSettings) -> Vec<TlsMistake> {
+    let TlsError(mistakes) = settings.check().unwrap_err();
     mistakes
 }
 
 /// The one mistake that there is with these contents.
-async fn mistake(name: &str, contents: impl AsRef<[u8]>) -> TlsMistake {
+fn mistake(name: &str, contents: impl AsRef<[u8]>) -> TlsMistake {
     let authority = Authority::new();
     let folder = Folder::new(&authority.server());
     let mut settings = folder.settings();
     settings.client_certificates = folder.required(&authority);
-    settings.check().await.unwrap();
+    settings.check().unwrap();
     std::fs::write(folder.path(name), contents).unwrap();
-    let mut mistakes = mistakes(&settings).await;
+    let mut mistakes = mistakes(&settings);
     assert_eq!(mistakes.len(), 1, "{mistakes:?}");
     let mistake = mistakes.remove(0);
     assert!(mistake.to_string().contains(name), "{mistake}");
     mistake
 }
 
-#[tokio::test]
-async fn certificates() {
+#[test]
+fn certificates() {
     let authority = Authority::new();
     let name = "tls.crt";
-    assert!(matches!(
-        mistake(name, " \n").await,
-        TlsMistake::Empty { .. }
-    ));
+    assert!(matches!(mistake(name, " \n"), TlsMistake::Empty { .. }));
     let key = KeyPair::generate().unwrap().serialize_pem();
     assert!(matches!(
-        mistake(name, key).await,
+        mistake(name, key),
         TlsMistake::NoCertificate { .. }
     ));
     assert!(matches!(
-        mistake(name, [0x30, 0x82]).await,
+        mistake(name, [0x30, 0x82]),
         TlsMistake::NoCertificate { .. }
     ));
     let good = authority.server().certificate;
@@ -59,33 +56,33 @@ async fn certificates() {
             2,
         ),
     ] {
-        let found = mistake(name, &bad).await;
+        let found = mistake(name, &bad);
         assert!(
             matches!(found, TlsMistake::DamagedCertificate { position: at, .. } if at == position),
             "{found:?} for {bad}"
         );
     }
     assert!(matches!(
-        mistake(name, good).await,
+        mistake(name, good),
         TlsMistake::KeyDoesNotMatch { .. }
     ));
 }
 
-#[tokio::test]
-async fn private_keys() {
+#[test]
+fn private_keys() {
     let authority = Authority::new();
     let name = "tls.key";
-    assert!(matches!(mistake(name, "").await, TlsMistake::Empty { .. }));
+    assert!(matches!(mistake(name, ""), TlsMistake::Empty { .. }));
     let certificate = authority.server().certificate;
     assert!(matches!(
-        mistake(name, certificate).await,
+        mistake(name, certificate),
         TlsMistake::NoPrivateKey { .. }
     ));
     for encrypted in [
         "-----BEGIN ENCRYPTED PRIVATE KEY-----\nMAA=\n-----END ENCRYPTED PRIVATE KEY-----\n",
         "-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-256-CBC,00\n\nMAA=\n-----END RSA PRIVATE KEY-----\n",
     ] {
-        let found = mistake(name, encrypted).await;
+        let found = mistake(name, encrypted);
         assert!(
             matches!(found, TlsMistake::EncryptedPrivateKey { .. }),
             "{found:?}"
@@ -97,7 +94,7 @@ async fn private_keys() {
         format!("-----BEGIN PRIVATE KEY-----\n{secret}(\n-----END PRIVATE KEY-----\n"),
         format!("-----BEGIN PRIVATE KEY-----\n{secret}"),
     ] {
-        let found = mistake(name, &damaged).await;
+        let found = mistake(name, &damaged);
         assert!(
             matches!(found, TlsMistake::UnusablePrivateKey { .. }),
             "{found:?}"
@@ -106,32 +103,32 @@ async fn private_keys() {
     }
     let other = KeyPair::generate().unwrap().serialize_pem();
     assert!(matches!(
-        mistake(name, other).await,
+        mistake(name, other),
         TlsMistake::KeyDoesNotMatch { .. }
     ));
 }
 
-#[tokio::test]
-async fn authorities_of_clients() {
+#[test]
+fn authorities_of_clients() {
     let authority = Authority::new();
     let name = "ca.crt";
-    assert!(matches!(mistake(name, "").await, TlsMistake::Empty { .. }));
+    assert!(matches!(mistake(name, ""), TlsMistake::Empty { .. }));
     let no_authority = format!("{}{}", authority.pem, authority.client().certificate);
-    let found = mistake(name, no_authority).await;
+    let found = mistake(name, no_authority);
     assert!(
         matches!(found, TlsMistake::UnusableAuthority { position: 2, .. }),
         "{found:?}"
     );
 }
 
-#[tokio::test]
-async fn times() {
+#[test]
+fn times() {
     let authority = Authority::new();
     let (mut ended, mut not_begun) = (server_parameters(), server_parameters());
     ended.not_after = rcgen::date_time_ymd(2024, 1, 2);
     not_begun.not_before = rcgen::date_time_ymd(4000, 1, 2);
     let folder = Folder::new(&authority.issue(ended));
-    let found = mistakes(&folder.settings()).await;
+    let found = mistakes(&folder.settings());
     assert!(
         matches!(found[..], [TlsMistake::Expired { .. }]),
         "{found:?}"
@@ -142,7 +139,7 @@ async fn times() {
         found[0]
     );
     folder.write(&authority.issue(not_begun));
-    let found = mistakes(&folder.settings()).await;
+    let found = mistakes(&folder.settings());
     assert!(
         matches!(found[..], [TlsMistake::NotYetValid { .. }]),
         "{found:?}"
