@@ -110,10 +110,10 @@ fn collect<'a>(
     seen: &mut HashMap<&'a str, &'a str>,
 ) {
     match (held, stored) {
-        (Value::String(held), Value::String(stored)) => {
-            if is_reference && resources.contains_key(held.as_str()) {
-                seen.entry(held).or_insert(stored);
-            }
+        (Value::String(held), Value::String(stored))
+            if is_reference && resources.contains_key(held.as_str()) =>
+        {
+            seen.entry(held).or_insert(stored);
         }
         (Value::Object(held), Value::Object(stored)) => {
             for (name, held) in held {
