@@ -22,6 +22,11 @@ static MIGRATIONS: Migrator = sqlx::migrate!();
 
 /// Connections that read at the same time.
 const READERS: u32 = 4;
+/// Pages of the log (4 KiB each) that are collected before they are moved into the database file: a
+/// page that changes often is moved once for all changes.
+const CHECKPOINT: u32 = 4_000;
+/// Kibibytes of pages that a connection keeps in memory.
+const CACHE: u32 = 8_192;
 /// How long to wait for another process that writes, and for a free connection.
 const WAIT: Duration = Duration::from_secs(10);
 
@@ -98,6 +103,8 @@ impl Database {
             .filename(path)
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full)
+            .pragma("wal_autocheckpoint", CHECKPOINT.to_string())
+            .pragma("cache_size", format!("-{CACHE}"))
             .busy_timeout(WAIT)
             .foreign_keys(true)
             .disable_statement_logging();
@@ -109,6 +116,8 @@ impl Database {
         let readers = SqlitePoolOptions::new()
             .max_connections(READERS)
             .acquire_timeout(WAIT)
+            // A file does not go away as a server does.
+            .test_before_acquire(false)
             .connect_lazy_with(options.read_only(true));
         Ok(Self {
             readers,
@@ -123,7 +132,8 @@ impl Database {
     }
 
     /// Runs `job` on the one writing connection and returns when what it wrote is on the disk.
-    /// When it fails, nothing of it is.
+    /// When it fails, nothing of it is. It may run twice: when another job in the same transaction
+    /// fails, what it did is rolled back and done again.
     ///
     /// # Errors
     /// Those of `job`, or a [`DatabaseError`] when it could not be committed.
@@ -131,7 +141,7 @@ impl Database {
     where
         T: Send + 'static,
         E: From<DatabaseError> + Send + 'static,
-        F: for<'c> FnOnce(&'c mut SqliteConnection) -> BoxFuture<'c, Result<T, E>> + Send + 'static,
+        F: for<'c> Fn(&'c mut SqliteConnection) -> BoxFuture<'c, Result<T, E>> + Send + 'static,
     {
         self.writer.write(job).await
     }
@@ -187,6 +197,7 @@ mod tests {
         let id = id.to_owned();
         database
             .write(move |connection| {
+                let id = id.clone();
                 Box::pin(async move {
                     sqlx::query("INSERT INTO event (id, key_hash, content_hash, accepted_at) VALUES (?, ?, '', '')")
                         .bind(&id)
@@ -215,6 +226,36 @@ mod tests {
         let failed = results.iter().filter(|result| result.is_err()).count();
         assert_eq!(failed, 50, "the key is unique");
         assert_eq!(count(&database).await, 50);
+    }
+
+    /// What was stored by the first version of the schema is found and read by this one.
+    #[tokio::test]
+    async fn databases_of_earlier_versions_are_taken_over() {
+        use crate::repository::FhirRepository as _;
+        let folder = TempDir::new().unwrap();
+        let path = path(&folder);
+        prepare_file(&path).unwrap();
+        let options = SqliteConnectOptions::new().filename(&path);
+        let mut connection = options.connect().await.unwrap();
+        let mut first = sqlx::migrate!();
+        first.migrations = first.migrations.iter().take(1).cloned().collect();
+        first.run(&mut connection).await.unwrap();
+        sqlx::raw_sql(
+            r#"INSERT INTO resource VALUES ('List', 'l', 3, '2026-01-01T00:00:00Z',
+                '{"resourceType":"List","id":"l","status":"current","identifier":[{"system":"urn:x","value":"1"}]}');
+               INSERT INTO search_index VALUES ('List', 'l', 'identifier', 'urn:x', '1');
+               INSERT INTO search_index VALUES ('List', 'l', 'status', '', 'current');"#,
+        )
+        .execute(&mut connection)
+        .await
+        .unwrap();
+        sqlx::Connection::close(connection).await.unwrap();
+        let database = Database::open(&path).await.unwrap();
+        let repository = crate::repository::sqlite::SqliteRepository::new(database);
+        let parameters = [("identifier", "urn:x|1"), ("status", "current")];
+        let found = repository.search("List", &parameters).await.unwrap();
+        assert_eq!(found.len(), 1);
+        assert_eq!(found[0]["meta"]["versionId"], "3");
     }
 
     #[tokio::test]

@@ -4,6 +4,7 @@
 //! ```sh
 //! cargo bench -p mediator-runner --bench load                 # ten seconds for each line
 //! cargo bench -p mediator-runner --bench load -- --seconds 60
+//! cargo bench -p mediator-runner --bench load -- --card false --clients 16   # one line
 //! ```
 //!
 //! Clients and server share the machine, as they would not in the field: what the clients use is
@@ -44,11 +45,13 @@ async fn main() {
     if !arguments.iter().any(|argument| argument == "--bench") {
         return;
     }
-    let seconds = arguments
-        .iter()
-        .position(|argument| argument == "--seconds")
-        .and_then(|index| arguments.get(index + 1)?.parse().ok())
-        .unwrap_or(10);
+    let argument = |name: &str| {
+        let index = arguments.iter().position(|argument| argument == name)?;
+        arguments.get(index + 1)
+    };
+    let seconds = argument("--seconds").map_or(10, |seconds| seconds.parse().unwrap());
+    let only_clients: Option<usize> = argument("--clients").map(|count| count.parse().unwrap());
+    let only_card = argument("--card");
     let signature = bare_signature();
     println!(
         "bare P-256 signature: {:.1} us; {} processors",
@@ -73,6 +76,11 @@ async fn main() {
     );
     for (name, card) in [("codes, no card", "false"), ("codes and card", "true")] {
         for clients in [1, 16] {
+            if only_clients.is_some_and(|only| only != clients)
+                || only_card.is_some_and(|only| only != card)
+            {
+                continue;
+            }
             let server = Server::start(card);
             let measured = load(&server, clients, Duration::from_secs(seconds)).await;
             measured.print(name, clients, signature);

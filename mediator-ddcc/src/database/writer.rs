@@ -15,17 +15,11 @@ const GROUP: usize = 128;
 type Job = Box<dyn JobRun>;
 
 trait JobRun: Send {
-    /// Runs inside the open transaction.
-    fn run(self: Box<Self>, connection: &mut SqliteConnection) -> BoxFuture<'_, Done>;
-    /// Answers without having run.
-    fn refuse(self: Box<Self>, failure: DatabaseError);
-}
-
-/// A job that has run inside the open transaction.
-struct Done {
-    succeeded: bool,
-    /// Answers whoever waits, with the error that the commit ended in.
-    answer: Box<dyn FnOnce(Option<DatabaseError>) + Send>,
+    /// Runs inside the open transaction, and tells whether it succeeded. What an earlier run did
+    /// was rolled back.
+    fn run<'c>(&'c mut self, connection: &'c mut SqliteConnection) -> BoxFuture<'c, bool>;
+    /// Tells whoever waits the result of the last run, or the error that the commit ended in.
+    fn answer(self: Box<Self>, failure: Option<DatabaseError>);
 }
 
 #[derive(Clone)]
@@ -44,10 +38,14 @@ impl Writer {
     where
         T: Send + 'static,
         E: From<DatabaseError> + Send + 'static,
-        F: for<'c> FnOnce(&'c mut SqliteConnection) -> BoxFuture<'c, Result<T, E>> + Send + 'static,
+        F: for<'c> Fn(&'c mut SqliteConnection) -> BoxFuture<'c, Result<T, E>> + Send + 'static,
     {
         let (sender, receiver) = oneshot::channel();
-        let waiting = Waiting { job, sender };
+        let waiting = Waiting {
+            job,
+            result: None,
+            sender,
+        };
         if self.queue.send(Box::new(waiting)).await.is_err() {
             return Err(DatabaseError::Closed.into());
         }
@@ -59,6 +57,7 @@ impl Writer {
 
 struct Waiting<F, T, E> {
     job: F,
+    result: Option<Result<T, E>>,
     sender: oneshot::Sender<Result<T, E>>,
 }
 
@@ -66,58 +65,44 @@ impl<F, T, E> JobRun for Waiting<F, T, E>
 where
     T: Send + 'static,
     E: From<DatabaseError> + Send + 'static,
-    F: for<'c> FnOnce(&'c mut SqliteConnection) -> BoxFuture<'c, Result<T, E>> + Send + 'static,
+    F: for<'c> Fn(&'c mut SqliteConnection) -> BoxFuture<'c, Result<T, E>> + Send + 'static,
 {
-    fn run(self: Box<Self>, connection: &mut SqliteConnection) -> BoxFuture<'_, Done> {
+    fn run<'c>(&'c mut self, connection: &'c mut SqliteConnection) -> BoxFuture<'c, bool> {
+        let running = (self.job)(connection);
         Box::pin(async move {
-            let Self { job, sender } = *self;
-            let result = job(connection).await;
-            Done {
-                succeeded: result.is_ok(),
-                answer: Box::new(move |failure| {
-                    let result = match (result, failure) {
-                        (Ok(_), Some(failure)) => Err(failure.into()),
-                        (result, _) => result,
-                    };
-                    // Whoever asked may have gone away; what was written stays.
-                    let _ = sender.send(result);
-                }),
-            }
+            let result = running.await;
+            let succeeded = result.is_ok();
+            self.result = Some(result);
+            succeeded
         })
     }
 
-    fn refuse(self: Box<Self>, failure: DatabaseError) {
-        let _ = self.sender.send(Err(failure.into()));
+    fn answer(self: Box<Self>, failure: Option<DatabaseError>) {
+        let Self { result, sender, .. } = *self;
+        let answer = match (result, failure) {
+            // A job's own error tells more than what became of the transaction.
+            (Some(Err(error)), _) => Err(error),
+            (_, Some(failure)) => Err(failure.into()),
+            (Some(result), None) => result,
+            (None, None) => Err(DatabaseError::Closed.into()),
+        };
+        // Whoever asked may have gone away; what was written stays.
+        let _ = sender.send(answer);
     }
 }
 
 async fn run(mut connection: SqliteConnection, mut jobs: mpsc::Receiver<Job>) {
     let mut group = Vec::with_capacity(GROUP);
     while jobs.recv_many(&mut group, GROUP).await > 0 {
-        let mut done = Vec::with_capacity(group.len());
-        let mut failure = begin(&mut connection).await.err();
+        let failure = match together(&mut connection, &mut group).await {
+            Ok(true) => None,
+            // One alone has its own error.
+            Ok(false) if group.len() == 1 => None,
+            Ok(false) => one_by_one(&mut connection, &mut group).await.err(),
+            Err(failure) => Some(failure),
+        };
         for job in group.drain(..) {
-            match &failure {
-                Some(failure) => job.refuse(failure.clone()),
-                None => match savepoint(&mut connection, job).await {
-                    Ok(one) => done.push(one),
-                    Err(error) => failure = Some(error),
-                },
-            }
-        }
-        if failure.is_none() {
-            failure = connection
-                .execute("COMMIT")
-                .await
-                .err()
-                .map(DatabaseError::from);
-        }
-        if failure.is_some() {
-            // An error such as a full disk may have ended the transaction already.
-            let _ = connection.execute("ROLLBACK").await;
-        }
-        for one in done {
-            (one.answer)(failure.clone());
+            job.answer(failure.clone());
         }
     }
     if let Err(error) = connection.close().await {
@@ -125,21 +110,60 @@ async fn run(mut connection: SqliteConnection, mut jobs: mpsc::Receiver<Job>) {
     }
 }
 
-async fn begin(connection: &mut SqliteConnection) -> Result<(), DatabaseError> {
+/// Commits the jobs in one transaction; none of them when one fails (`false`). Savepoints would
+/// tell them apart, but SQLite then copies every page before it is changed, which takes as long as
+/// the rest; and jobs seldom fail.
+async fn together(
+    connection: &mut SqliteConnection,
+    group: &mut [Job],
+) -> Result<bool, DatabaseError> {
     connection.execute("BEGIN IMMEDIATE").await?;
-    Ok(())
+    for job in group {
+        if !job.run(connection).await {
+            // An error such as a full disk may have ended the transaction already.
+            let _ = connection.execute("ROLLBACK").await;
+            return Ok(false);
+        }
+    }
+    commit(connection).await?;
+    Ok(true)
 }
 
-async fn savepoint(connection: &mut SqliteConnection, job: Job) -> Result<Done, DatabaseError> {
+/// Commits the jobs that succeed; each that fails is undone by itself.
+async fn one_by_one(
+    connection: &mut SqliteConnection,
+    group: &mut [Job],
+) -> Result<(), DatabaseError> {
+    connection.execute("BEGIN IMMEDIATE").await?;
+    for job in group {
+        if let Err(failure) = in_savepoint(connection, job).await {
+            let _ = connection.execute("ROLLBACK").await;
+            return Err(failure);
+        }
+    }
+    commit(connection).await
+}
+
+async fn in_savepoint(
+    connection: &mut SqliteConnection,
+    job: &mut Job,
+) -> Result<(), DatabaseError> {
     connection.execute("SAVEPOINT job").await?;
-    let done = job.run(&mut *connection).await;
-    if !done.succeeded && connection.execute("ROLLBACK TO job").await.is_err() {
-        // The whole transaction is gone: tell this one its own error, the others that one.
-        (done.answer)(None);
+    if !job.run(connection).await && connection.execute("ROLLBACK TO job").await.is_err() {
+        // The whole transaction is gone.
         return Err(DatabaseError::Failed(
             "another write ended the transaction; try again".to_owned(),
         ));
     }
     connection.execute("RELEASE job").await?;
-    Ok(done)
+    Ok(())
+}
+
+async fn commit(connection: &mut SqliteConnection) -> Result<(), DatabaseError> {
+    let committed = connection.execute("COMMIT").await;
+    if let Err(error) = committed {
+        let _ = connection.execute("ROLLBACK").await;
+        return Err(error.into());
+    }
+    Ok(())
 }

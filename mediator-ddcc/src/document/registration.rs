@@ -522,6 +522,55 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn what_a_document_holds_is_stored_once_and_outlives_it() {
+        let directory = TempDir::new().unwrap();
+        let path = directory.path().join("ddcc.sqlite");
+        let database = Database::open(&path).await.unwrap();
+        let repository = SqliteRepository::new(database.clone());
+        let sample = Sample::vaccination();
+        let transaction = transaction(&sample, None);
+        let held: Vec<(String, String)> = resources(&transaction, "Bundle")[0]["entry"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|entry| &entry["resource"])
+            .filter(|resource| resource["resourceType"] != "Patient")
+            .map(|resource| {
+                let text = |name: &str| resource[name].as_str().unwrap().to_owned();
+                (text("resourceType"), text("id"))
+            })
+            .collect();
+        repository.transaction(transaction).await.unwrap();
+        let contents = async || -> i64 {
+            let sql = "SELECT count(*) FROM content";
+            let count = sqlx::query_scalar(sql).fetch_one(database.readers());
+            count.await.unwrap()
+        };
+        // Submission set, reference, folder, patient, request, and the document.
+        assert_eq!(contents().await, 6);
+        let all = async || {
+            let mut all = Vec::new();
+            for (resource_type, id) in &held {
+                let resource = repository.read(resource_type, id).await.unwrap().unwrap();
+                assert_eq!(resource["id"], id.as_str());
+                all.push(resource);
+            }
+            all
+        };
+        let before = all().await;
+        let texts: String = before.iter().map(Value::to_string).collect();
+        assert!(!texts.contains("\"reference\":\"urn:uuid:"), "resolved");
+        let id = sample.id.to_string();
+        let delete = json!({"resourceType": "Bundle", "type": "transaction", "entry": [
+            {"request": {"method": "DELETE", "url": format!("Bundle/{id}")}},
+        ]});
+        repository.transaction(delete).await.unwrap();
+        assert_eq!(repository.read("Bundle", &id).await.unwrap(), None);
+        assert!(all().await == before);
+        assert_eq!(contents().await as usize, 5 + held.len());
+    }
+
+    #[tokio::test]
     async fn two_doses_are_in_one_folder_of_one_patient() {
         let directory = TempDir::new().unwrap();
         let repository = repository(&directory).await;

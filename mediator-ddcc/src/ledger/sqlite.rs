@@ -1,11 +1,13 @@
 //! The ledger in the embedded database.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use aws_lc_rs::digest::{SHA256, digest};
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde_json::Value;
 use sqlx::Row as _;
-use sqlx::sqlite::SqliteRow;
+use sqlx::sqlite::{SqliteConnection, SqliteRow};
 use uuid::Uuid;
 
 use super::{Event, EventKey, EventState, Ledger, LedgerError};
@@ -44,47 +46,33 @@ impl Ledger for SqliteLedger {
             accepted_at: now(),
             state: EventState::Accepted,
         };
-        let key_hash = hash(key);
-        let text = request.to_string();
-        self.database
-            .write(move |connection| {
-                Box::pin(async move {
-                    let inserted = sqlx::query(
-                        "INSERT INTO event (id, key_hash, content_hash, request, accepted_at) \
-                         VALUES (?, ?, ?, ?, ?) ON CONFLICT (key_hash) DO NOTHING",
-                    )
-                    .bind(new.id.to_string())
-                    .bind(&key_hash)
-                    .bind(&new.content_hash)
-                    .bind(text)
-                    .bind(to_text(new.accepted_at))
-                    .execute(&mut *connection)
-                    .await
-                    .map_err(DatabaseError::from)?;
-                    if inserted.rows_affected() == 1 {
-                        return Ok((new, true));
-                    }
-                    let row = sqlx::query(sqlx::AssertSqlSafe(format!(
-                        "SELECT {COLUMNS} FROM event WHERE key_hash = ?"
-                    )))
-                    .bind(&key_hash)
-                    .fetch_one(connection)
-                    .await
-                    .map_err(DatabaseError::from)?;
-                    Ok((read_event(&row, new.key)?, false))
-                })
-            })
-            .await
+        let row = Arc::new(NewRow {
+            id: new.id.to_string(),
+            key_hash: hash(key),
+            content_hash: content_hash.to_owned(),
+            request: request.to_string(),
+            accepted_at: to_text(new.accepted_at),
+        });
+        let known = self
+            .database
+            .write(move |connection| Box::pin(insert(connection, Arc::clone(&row))))
+            .await?;
+        match known {
+            None => Ok((new, true)),
+            Some(row) => Ok((read_event(&row, new.key)?, false)),
+        }
     }
 
     async fn issued(&self, id: Uuid, document_id: &str) -> Result<(), LedgerError> {
         let document_id = document_id.to_owned();
         self.database
             .write(move |connection| {
-                Box::pin(async move {
+                let query =
                     sqlx::query("UPDATE event SET document_id = ?, request = NULL WHERE id = ?")
-                        .bind(document_id)
-                        .bind(id.to_string())
+                        .bind(document_id.clone())
+                        .bind(id.to_string());
+                Box::pin(async move {
+                    query
                         .execute(connection)
                         .await
                         .map_err(DatabaseError::from)?;
@@ -122,6 +110,43 @@ impl Ledger for SqliteLedger {
             .map(|row| read_event(row, EventKey(String::new())))
             .collect()
     }
+}
+
+/// An event that is accepted unless it is known.
+struct NewRow {
+    id: String,
+    key_hash: String,
+    content_hash: String,
+    request: String,
+    accepted_at: String,
+}
+
+/// Inserts the event, or returns the one that is there.
+async fn insert(
+    connection: &mut SqliteConnection,
+    new: Arc<NewRow>,
+) -> Result<Option<SqliteRow>, DatabaseError> {
+    let inserted = sqlx::query(
+        "INSERT INTO event (id, key_hash, content_hash, request, accepted_at) \
+         VALUES (?, ?, ?, ?, ?) ON CONFLICT (key_hash) DO NOTHING",
+    )
+    .bind(&new.id)
+    .bind(&new.key_hash)
+    .bind(&new.content_hash)
+    .bind(&new.request)
+    .bind(&new.accepted_at)
+    .execute(&mut *connection)
+    .await?;
+    if inserted.rows_affected() == 1 {
+        return Ok(None);
+    }
+    let row = sqlx::query(sqlx::AssertSqlSafe(format!(
+        "SELECT {COLUMNS} FROM event WHERE key_hash = ?"
+    )))
+    .bind(&new.key_hash)
+    .fetch_one(connection)
+    .await?;
+    Ok(Some(row))
 }
 
 impl From<DatabaseError> for LedgerError {

@@ -9,6 +9,7 @@ mod eu_schema;
 mod hcert;
 pub mod image;
 mod issued;
+mod modules;
 mod smart_health_card;
 mod steps;
 mod trusted_keys;

@@ -294,6 +294,18 @@ fn issued_codes_are_checked_before_they_leave() {
         check_issued(&swapped, identity, at),
         Err(CheckError::QrCode { .. })
     ));
+    let mut other_image = who.clone();
+    other_image.png = swapped.qr_code.png();
+    assert!(matches!(
+        check_issued(&other_image, identity, at),
+        Err(CheckError::QrCode { reason, .. }) if reason.contains("image")
+    ));
+    let mut both = swapped;
+    both.png = both.qr_code.png();
+    assert!(matches!(
+        check_issued(&both, identity, at),
+        Err(CheckError::QrCode { reason, .. }) if reason.contains("text")
+    ));
     let mut other = who;
     other.form = CodeForm::Shc;
     assert_eq!(

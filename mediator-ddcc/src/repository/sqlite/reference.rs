@@ -13,12 +13,17 @@ pub(super) fn resolve(resource: &mut Value, locations: &HashMap<String, String>)
     }
 }
 
+/// Whether an element of this name refers to something.
+pub(super) fn is_name(name: &str) -> bool {
+    matches!(name, "reference" | "url")
+}
+
 fn replace(value: &mut Value, locations: &HashMap<String, String>) {
     match value {
         Value::Object(object) => {
             for (name, value) in object {
                 match value {
-                    Value::String(text) if matches!(name.as_str(), "reference" | "url") => {
+                    Value::String(text) if is_name(name) => {
                         if let Some(location) = locations.get(text.as_str()) {
                             text.clone_from(location);
                         }

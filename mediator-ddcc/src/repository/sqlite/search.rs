@@ -129,41 +129,138 @@ fn elements<'a>(value: &'a Value, path: &str) -> Vec<&'a Value> {
     })
 }
 
-/// The query for a search: all parameters must match, of values separated by commas one.
-pub(super) fn query(
+/// What the database finds `resource` by: not what many have in common, nor its own id.
+pub(super) fn stored_index(resource_type: &str, id: &str, resource: &Value) -> Vec<IndexRow> {
+    let mut rows = index(resource_type, resource);
+    rows.retain(|row| is_stored(row.parameter) && own_id(&row.value) != Some(id));
+    rows
+}
+
+fn is_stored(parameter: &str) -> bool {
+    !matches!(parameter, "code" | "status" | "type")
+}
+
+/// The id of which an identifier or reference is made.
+fn own_id(value: &str) -> Option<&str> {
+    value.strip_prefix("urn:uuid:")
+}
+
+/// One parameter of a search.
+pub(super) struct Criterion {
+    /// The indexed parameter; `None` for `_id`.
+    parameter: Option<(&'static str, Kind)>,
+    /// Any of these.
+    values: Vec<Wanted>,
+}
+
+struct Wanted {
+    system: Option<String>,
+    value: Option<String>,
+}
+
+/// Reads the parameters of a search.
+pub(super) fn criteria(
     resource_type: &str,
     parameters: &[(&str, &str)],
-) -> Result<QueryBuilder<Sqlite>, RepositoryError> {
-    let mut query = QueryBuilder::new(
-        "SELECT version, last_updated, content FROM resource r WHERE content IS NOT NULL AND resource_type = ",
-    );
-    query.push_bind(resource_type.to_owned());
-    for &(name, values) in parameters {
-        if name == "_id" {
-            query.push(" AND id IN (");
-            let mut list = query.separated(", ");
-            for id in values.split(',') {
-                list.push_bind(id.to_owned());
-            }
-            query.push(")");
-            continue;
-        }
-        let (parameter, kind) = parameter(resource_type, name)?;
-        query.push(
-            " AND EXISTS (SELECT 1 FROM search_index i WHERE i.resource_type = r.resource_type AND i.id = r.id AND i.parameter = ",
-        );
-        query.push_bind(parameter);
-        query.push(" AND (");
-        for (index, value) in values.split(',').enumerate() {
-            if index > 0 {
-                query.push(" OR ");
-            }
-            push_value(&mut query, kind, name, value);
-        }
-        query.push("))");
+) -> Result<Vec<Criterion>, RepositoryError> {
+    parameters
+        .iter()
+        .map(|&(name, values)| {
+            let parameter = match name {
+                "_id" => None,
+                _ => Some(parameter(resource_type, name)?),
+            };
+            let kind = parameter.map(|(_, kind)| kind);
+            Ok(Criterion {
+                parameter,
+                values: values
+                    .split(',')
+                    .map(|value| wanted(kind, name, value))
+                    .collect(),
+            })
+        })
+        .collect()
+}
+
+impl Criterion {
+    /// A system alone is not: the index is without identifiers that repeat the id.
+    fn is_in_the_index(&self) -> bool {
+        self.parameter
+            .is_some_and(|(parameter, _)| is_stored(parameter))
+            && self.values.iter().all(|wanted| wanted.value.is_some())
     }
-    query.push(" ORDER BY last_updated, id");
-    Ok(query)
+}
+
+/// The resources that may match, by what the index knows.
+pub(super) fn query(resource_type: &str, criteria: &[Criterion]) -> QueryBuilder<Sqlite> {
+    let mut query = QueryBuilder::new(super::SELECT);
+    query.push(" AND r.resource_type = ");
+    query.push_bind(resource_type.to_owned());
+    for criterion in criteria {
+        match criterion.parameter {
+            None => {
+                query.push(" AND r.id IN (");
+                let mut list = query.separated(", ");
+                for wanted in &criterion.values {
+                    list.push_bind(wanted.value.clone());
+                }
+                query.push(")");
+            }
+            Some((parameter, _)) if criterion.is_in_the_index() => {
+                query
+                    .push(" AND r.id IN (SELECT i.id FROM search_index i WHERE i.resource_type = ");
+                query.push_bind(resource_type.to_owned());
+                query.push(" AND i.parameter = ");
+                query.push_bind(parameter);
+                query.push(" AND (");
+                for (index, wanted) in criterion.values.iter().enumerate() {
+                    query.push(if index > 0 {
+                        " OR i.value = "
+                    } else {
+                        "i.value = "
+                    });
+                    query.push_bind(wanted.value.clone());
+                }
+                query.push(")");
+                let values = criterion
+                    .values
+                    .iter()
+                    .map(|wanted| wanted.value.as_deref());
+                for id in values.flatten().filter_map(own_id) {
+                    query.push(" UNION SELECT ").push_bind(id.to_owned());
+                }
+                query.push(")");
+            }
+            Some(_) => {}
+        }
+    }
+    query.push(" ORDER BY r.last_updated, r.id");
+    query
+}
+
+/// Whether a resource matches every criterion.
+pub(super) fn matches(resource_type: &str, resource: &Value, criteria: &[Criterion]) -> bool {
+    let rows = index(resource_type, resource);
+    criteria.iter().all(|criterion| {
+        let Some((parameter, _)) = criterion.parameter else {
+            // The query asked for these ids.
+            return true;
+        };
+        rows.iter()
+            .filter(|row| row.parameter == parameter)
+            .any(|row| {
+                criterion.values.iter().any(|wanted| {
+                    wanted
+                        .value
+                        .as_ref()
+                        .is_none_or(|value| *value == row.value)
+                        && wanted
+                            .system
+                            .as_ref()
+                            .is_none_or(|system| *system == row.system)
+                })
+            })
+    })
 }
 
 /// The indexed parameter behind a name in a search: `subject` is `patient` here, since every
@@ -188,24 +285,22 @@ fn parameter(resource_type: &str, name: &str) -> Result<(&'static str, Kind), Re
     }
 }
 
-fn push_value(query: &mut QueryBuilder<Sqlite>, kind: Kind, name: &str, value: &str) {
+fn wanted(kind: Option<Kind>, name: &str, value: &str) -> Wanted {
+    let value_only = |value: String| Wanted {
+        system: None,
+        value: Some(value),
+    };
     match (kind, value.split_once('|')) {
         // `|value` asks for a value without system.
-        (Kind::Identifier | Kind::Concept, Some((system, ""))) => {
-            query.push("i.system = ").push_bind(system.to_owned());
+        (Some(Kind::Identifier | Kind::Concept), Some((system, value))) => Wanted {
+            system: Some(system.to_owned()),
+            value: (!value.is_empty()).then(|| value.to_owned()),
+        },
+        (Some(Kind::Reference), _)
+            if !value.contains('/') && matches!(name, "patient" | "subject") =>
+        {
+            value_only(format!("Patient/{value}"))
         }
-        (Kind::Identifier | Kind::Concept, Some((system, value))) => {
-            query.push("(i.value = ").push_bind(value.to_owned());
-            query.push(" AND i.system = ").push_bind(system.to_owned());
-            query.push(")");
-        }
-        (Kind::Reference, _) if !value.contains('/') && matches!(name, "patient" | "subject") => {
-            query
-                .push("i.value = ")
-                .push_bind(format!("Patient/{value}"));
-        }
-        _ => {
-            query.push("i.value = ").push_bind(value.to_owned());
-        }
+        _ => value_only(value.to_owned()),
     }
 }

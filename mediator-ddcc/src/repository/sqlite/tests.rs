@@ -126,6 +126,99 @@ async fn references_to_entries_are_resolved_but_not_in_documents() {
 }
 
 #[tokio::test]
+async fn what_differs_from_the_document_is_stored_as_it_is() {
+    let folder = TempDir::new().unwrap();
+    let repository = repository(&folder).await;
+    let basic = |id: &str, who: &str| json!({"resourceType": "Basic", "id": id, "subject": {"reference": who}});
+    let entry = |resource: Value| {
+        let url = format!("urn:uuid:{}", resource["id"].as_str().unwrap());
+        json!({"fullUrl": url, "resource": resource})
+    };
+    let document = json!({"resourceType": "Bundle", "id": "d", "type": "document", "entry": [
+        entry(patient("p", "1")),
+        entry(basic("a", "urn:uuid:p")),
+        entry(basic("b", "urn:uuid:p")),
+        entry(basic("c", "urn:uuid:p")),
+        entry(basic("e", "urn:uuid:a")),
+    ]});
+    let mut more = basic("c", "Patient/elsewhere");
+    more["note"] = json!("more");
+    let stored = [
+        basic("a", "Patient/elsewhere"),
+        basic("b", "Patient/other"),
+        more,
+        basic("e", "Basic/a"),
+    ];
+    let mut entries: Vec<Value> = stored.iter().cloned().map(put).collect();
+    entries.push(put(document));
+    repository
+        .transaction(bundle(json!(entries)))
+        .await
+        .unwrap();
+    for mut expected in stored {
+        let id = expected["id"].as_str().unwrap().to_owned();
+        let read = repository.read("Basic", &id).await.unwrap().unwrap();
+        expected["meta"] = read["meta"].clone();
+        assert_eq!(read, expected);
+    }
+}
+
+#[tokio::test]
+async fn a_held_resource_gets_versions_of_its_own() {
+    let folder = TempDir::new().unwrap();
+    let repository = repository(&folder).await;
+    let document = json!({"resourceType": "Bundle", "id": "d", "type": "document", "entry": [
+        {"fullUrl": "urn:uuid:p", "resource": patient("p", "1")},
+    ]});
+    let both = bundle(json!([put(document.clone()), put(patient("p", "1"))]));
+    for _ in 0..2 {
+        repository.transaction(both.clone()).await.unwrap();
+    }
+    let sql = "SELECT count(*) FROM content";
+    let contents = sqlx::query_scalar(sql).fetch_one(repository.database.readers());
+    let contents: i64 = contents.await.unwrap();
+    assert_eq!(contents, 1, "of what is replaced nothing is left");
+    let one = bundle(json!([put(patient("p", "2"))]));
+    repository.transaction(one).await.unwrap();
+    let read = repository.read("Patient", "p").await.unwrap().unwrap();
+    assert_eq!(read["meta"]["versionId"], "3");
+    for (value, count) in [("1", 0), ("2", 1)] {
+        let parameters = [("identifier", value)];
+        let found = repository.search("Patient", &parameters).await.unwrap();
+        assert_eq!(found.len(), count);
+    }
+    let read = repository.read("Bundle", "d").await.unwrap();
+    assert_eq!(read, Some(document));
+}
+
+#[tokio::test]
+async fn identifiers_made_of_the_id_are_found() {
+    let folder = TempDir::new().unwrap();
+    let repository = repository(&folder).await;
+    let mut patient = patient("p", "urn:uuid:p");
+    let more = json!({"system": "urn:y", "value": "2"});
+    patient["identifier"].as_array_mut().unwrap().push(more);
+    repository
+        .transaction(bundle(json!([put(patient)])))
+        .await
+        .unwrap();
+    for (value, count) in [
+        ("urn:uuid:p", 1),
+        ("urn:x|urn:uuid:p", 1),
+        ("urn:y|urn:uuid:p", 0),
+        ("urn:uuid:q", 0),
+        ("urn:x|", 1),
+        ("urn:y|", 1),
+        ("urn:z|", 0),
+        ("3,urn:uuid:p", 1),
+    ] {
+        let parameters = [("identifier", value)];
+        let found = repository.search("Patient", &parameters).await.unwrap();
+        assert_eq!(found.len(), count, "{value}");
+    }
+}
+
+#[tokio::test]
 async fn a_deleted_resource_is_gone_and_can_come_back() {
     let folder = TempDir::new().unwrap();
     let repository = repository(&folder).await;

@@ -9,7 +9,7 @@ use sqlx::{QueryBuilder, Row as _, Sqlite};
 use uuid::Uuid;
 
 use super::super::RepositoryError;
-use super::{reference, search};
+use super::{held, reference, search};
 use crate::database::DatabaseError;
 
 /// Entries of one transaction at most.
@@ -24,14 +24,44 @@ struct Entry {
     action: Action,
     resource_type: String,
     id: String,
+    /// Whether this is the document that holds others.
+    is_document: bool,
     if_match: Option<i64>,
     if_none_exist: Option<Vec<(String, String)>>,
 }
 
 enum Action {
-    /// PUT, or POST with the id made here; the resource as text, and what it is found by.
-    Store(String, Vec<search::IndexRow>),
+    /// PUT, or POST with the id made here.
+    Store {
+        content: Content,
+        /// What it is found by.
+        index: Vec<search::IndexRow>,
+    },
     Delete,
+}
+
+/// Where a resource is.
+enum Content {
+    /// JSON; of a document also where its entries are that moved.
+    Text(String, Option<String>),
+    /// In the document of the transaction.
+    InDocument,
+}
+
+/// A resource that was stored earlier.
+struct Known {
+    version: i64,
+    /// Number of its content; `None` when it was deleted.
+    content: Option<i64>,
+    is_held: bool,
+}
+
+/// What was stored before a transaction.
+struct Before {
+    /// Of the entries' resources, by the entries' places.
+    known: HashMap<usize, Known>,
+    /// The largest number of a content.
+    last_content: i64,
 }
 
 impl Transaction {
@@ -64,33 +94,52 @@ impl Transaction {
             }
             drafts.push(draft);
         }
-        let entries = drafts
-            .into_iter()
-            .map(|draft| draft.finish(&locations))
-            .collect();
-        Ok(Self { entries })
+        for draft in &mut drafts {
+            draft.resolve(&locations);
+        }
+        Ok(Self {
+            entries: entries(drafts),
+        })
     }
 
     pub(super) async fn execute(
-        mut self,
+        &self,
         connection: &mut SqliteConnection,
     ) -> Result<Value, RepositoryError> {
         let now = Utc::now().to_rfc3339_opts(SecondsFormat::Millis, true);
+        let Before {
+            mut known,
+            mut last_content,
+        } = self.before(&mut *connection).await?;
         let mut existing = HashMap::new();
         for (index, entry) in self.entries.iter().enumerate() {
-            entry.check_version(&mut *connection).await?;
+            entry.check_version(known.get(&index))?;
             if let Some(location) = entry.find_existing(&mut *connection).await? {
                 existing.insert(index, location);
             }
         }
-        let versions = self.store(&mut *connection, &existing, &now).await?;
-        self.index(&mut *connection, &existing, &versions).await?;
-        let mut response = Vec::with_capacity(self.entries.len());
-        for (index, entry) in self.entries.drain(..).enumerate() {
-            response.push(match (existing.remove(&index), &entry.action) {
-                (Some(location), _) => json!({"response": {"status": "200 OK", "location": location}}),
-                (None, Action::Store(..)) => {
-                    let version = versions.get(&(entry.resource_type.clone(), entry.id.clone())).copied().unwrap_or(1);
+        known.retain(|index, _| !existing.contains_key(index));
+        let mut replaced: Vec<(&Entry, &Known)> = known
+            .iter()
+            .filter_map(|(index, known)| Some((self.entries.get(*index)?, known)))
+            .collect();
+        // Documents last: what they hold is read first.
+        replaced.sort_by_key(|(entry, _)| entry.resource_type == "Bundle");
+        for (entry, known) in &replaced {
+            last_content = forget(&mut *connection, entry, known, &replaced, last_content).await?;
+        }
+        self.store(&mut *connection, &known, &existing, last_content, &now)
+            .await?;
+        let response: Vec<Value> = self
+            .entries
+            .iter()
+            .enumerate()
+            .map(|(index, entry)| match (existing.get(&index), &entry.action) {
+                (Some(location), _) => {
+                    json!({"response": {"status": "200 OK", "location": location}})
+                }
+                (None, Action::Store { .. }) => {
+                    let version = known.get(&index).map_or(1, |known| known.version + 1);
                     json!({"response": {
                         "status": if version == 1 { "201 Created" } else { "200 OK" },
                         "location": format!("{}/{}/_history/{version}", entry.resource_type, entry.id),
@@ -98,124 +147,187 @@ impl Transaction {
                         "lastModified": now,
                     }})
                 }
-                (None, Action::Delete) => {
-                    entry.delete(&mut *connection, &now).await?;
-                    json!({"response": {"status": "204 No Content"}})
-                }
-            });
-        }
+                (None, Action::Delete) => json!({"response": {"status": "204 No Content"}}),
+            })
+            .collect();
         Ok(json!({"resourceType": "Bundle", "type": "transaction-response", "entry": response}))
     }
 
-    /// Stores every resource in one statement; returns their new versions.
-    async fn store(
-        &self,
-        connection: &mut SqliteConnection,
-        existing: &HashMap<usize, String>,
-        now: &str,
-    ) -> Result<HashMap<(String, String), i64>, RepositoryError> {
-        let stored: Vec<(&Entry, &String)> = self
-            .stored(existing)
-            .map(|(entry, text, _)| (entry, text))
-            .collect();
-        if stored.is_empty() {
-            return Ok(HashMap::new());
-        }
-        let mut query: QueryBuilder<Sqlite> = QueryBuilder::new(
-            "INSERT INTO resource (resource_type, id, version, last_updated, content) ",
+    async fn before(&self, connection: &mut SqliteConnection) -> Result<Before, RepositoryError> {
+        const LAST_CONTENT: i64 = -1;
+        let mut query: QueryBuilder<Sqlite> =
+            QueryBuilder::new("WITH wanted (number, resource_type, id) AS (");
+        query.push_values(
+            self.entries.iter().enumerate(),
+            |mut row, (index, entry)| {
+                row.push_bind(i64::try_from(index).unwrap_or(i64::MAX))
+                    .push_bind(&entry.resource_type)
+                    .push_bind(&entry.id);
+            },
         );
-        query.push_values(stored, |mut row, (entry, text)| {
-            row.push_bind(&entry.resource_type)
-                .push_bind(&entry.id)
-                .push_bind(1_i64)
-                .push_bind(now)
-                .push_bind(text);
-        });
         query.push(
-            " ON CONFLICT (resource_type, id) DO UPDATE SET version = resource.version + 1, \
-             last_updated = excluded.last_updated, content = excluded.content \
-             RETURNING resource_type, id, version",
+            ") SELECT wanted.number, r.version, r.content, r.is_held \
+             FROM wanted CROSS JOIN resource r \
+             ON r.resource_type = wanted.resource_type AND r.id = wanted.id \
+             UNION ALL SELECT ",
         );
+        query.push_bind(LAST_CONTENT);
+        query.push(", 0, max(number), FALSE FROM content");
         let rows = query
             .build()
             .fetch_all(connection)
             .await
             .map_err(DatabaseError::from)?;
-        Ok(rows
-            .iter()
-            .map(|row| ((row.get(0), row.get(1)), row.get(2)))
-            .collect())
+        let mut before = Before {
+            known: HashMap::new(),
+            last_content: 0,
+        };
+        for row in &rows {
+            let known = Known {
+                version: row.get(1),
+                content: row.get(2),
+                is_held: row.get(3),
+            };
+            match usize::try_from(row.get::<i64, _>(0)) {
+                Ok(index) => {
+                    before.known.insert(index, known);
+                }
+                Err(_) => before.last_content = known.content.unwrap_or(0),
+            }
+        }
+        Ok(before)
     }
 
-    async fn index(
+    /// Stores contents, resources and what they are found by, in a statement each. Conflicts that
+    /// are impossible are not to be undone by SQLite, which it prepares for at some cost
+    /// (`OR FAIL`).
+    async fn store(
         &self,
         connection: &mut SqliteConnection,
+        known: &HashMap<usize, Known>,
         existing: &HashMap<usize, String>,
-        versions: &HashMap<(String, String), i64>,
+        last_content: i64,
+        now: &str,
     ) -> Result<(), RepositoryError> {
-        for ((resource_type, id), _) in versions.iter().filter(|(_, version)| **version > 1) {
-            remove_index(&mut *connection, resource_type, id).await?;
+        let entries = || {
+            let entries = self.entries.iter().enumerate();
+            entries.filter(|(index, _)| !existing.contains_key(index))
+        };
+        let mut numbers = HashMap::new();
+        let mut texts = Vec::new();
+        let mut index_rows = Vec::new();
+        for (index, entry) in entries() {
+            let Action::Store {
+                content,
+                index: rows,
+            } = &entry.action
+            else {
+                continue;
+            };
+            index_rows.extend(rows.iter().map(|row| (entry, row)));
+            if let Content::Text(text, moved) = content {
+                let number = last_content + 1 + texts.len() as i64;
+                numbers.insert(index, number);
+                texts.push((number, text, moved));
+            }
         }
-        let rows: Vec<_> = self
-            .stored(existing)
-            .flat_map(|(entry, _, rows)| rows.iter().map(move |row| (entry, row)))
-            .collect();
-        // SQLite takes 32766 values in a statement, five for each row here.
-        for rows in rows.chunks(6000) {
+        let document = self.entries.iter().position(|entry| {
+            matches!(
+                &entry.action,
+                Action::Store {
+                    content: Content::Text(..),
+                    ..
+                }
+            ) && entry.is_document
+        });
+        let document = document.and_then(|index| numbers.get(&index)).copied();
+        // Its number, and whether a document holds it.
+        let content_of = |index: usize, entry: &Entry| match &entry.action {
+            Action::Store {
+                content: Content::InDocument,
+                ..
+            } => (document, true),
+            _ => (numbers.get(&index).copied(), false),
+        };
+        if !texts.is_empty() {
+            let mut query: QueryBuilder<Sqlite> =
+                QueryBuilder::new("INSERT OR FAIL INTO content (number, text, moved) ");
+            query.push_values(texts, |mut row, (number, text, moved)| {
+                row.push_bind(number).push_bind(text).push_bind(moved);
+            });
+            let query = query.build().execute(&mut *connection);
+            query.await.map_err(DatabaseError::from)?;
+        }
+        let mut new = Vec::new();
+        for (index, entry) in entries() {
+            let (content, is_held) = content_of(index, entry);
+            match known.get(&index) {
+                None if content.is_some() => new.push((entry, content, is_held)),
+                None => {}
+                // A resource that was deleted is not deleted again.
+                Some(known) if known.content.is_none() && content.is_none() => {}
+                Some(_) => {
+                    let query = sqlx::query(
+                        "UPDATE resource SET version = version + 1, last_updated = ?, \
+                         content = ?, is_held = ? WHERE resource_type = ? AND id = ?",
+                    );
+                    query
+                        .bind(now)
+                        .bind(content)
+                        .bind(is_held)
+                        .bind(&entry.resource_type)
+                        .bind(&entry.id)
+                        .execute(&mut *connection)
+                        .await
+                        .map_err(DatabaseError::from)?;
+                }
+            }
+        }
+        if !new.is_empty() {
             let mut query: QueryBuilder<Sqlite> = QueryBuilder::new(
-                "INSERT INTO search_index (resource_type, id, parameter, system, value) ",
+                "INSERT OR FAIL INTO resource \
+                 (resource_type, id, version, last_updated, content, is_held) ",
+            );
+            query.push_values(new, |mut row, (entry, content, is_held)| {
+                row.push_bind(&entry.resource_type)
+                    .push_bind(&entry.id)
+                    .push("1")
+                    .push_bind(now)
+                    .push_bind(content)
+                    .push_bind(is_held);
+            });
+            let query = query.build().execute(&mut *connection);
+            query.await.map_err(DatabaseError::from)?;
+        }
+        // SQLite takes 32766 values in a statement, five for each row here.
+        for rows in index_rows.chunks(6000) {
+            let mut query: QueryBuilder<Sqlite> = QueryBuilder::new(
+                "INSERT OR IGNORE INTO search_index (resource_type, parameter, value, system, id) ",
             );
             query.push_values(rows, |mut values, (entry, row)| {
                 values
                     .push_bind(&entry.resource_type)
-                    .push_bind(&entry.id)
                     .push_bind(row.parameter)
+                    .push_bind(&row.value)
                     .push_bind(&row.system)
-                    .push_bind(&row.value);
+                    .push_bind(&entry.id);
             });
-            query
-                .build()
-                .execute(&mut *connection)
-                .await
-                .map_err(DatabaseError::from)?;
+            let query = query.build().execute(&mut *connection);
+            query.await.map_err(DatabaseError::from)?;
         }
         Ok(())
-    }
-
-    fn stored<'a>(
-        &'a self,
-        existing: &'a HashMap<usize, String>,
-    ) -> impl Iterator<Item = (&'a Entry, &'a String, &'a Vec<search::IndexRow>)> {
-        self.entries
-            .iter()
-            .enumerate()
-            .filter(|(index, _)| !existing.contains_key(index))
-            .filter_map(|(_, entry)| match &entry.action {
-                Action::Store(text, rows) => Some((entry, text, rows)),
-                Action::Delete => None,
-            })
     }
 }
 
 impl Entry {
     /// `ifMatch`: the version that the client knows is still the current one.
-    async fn check_version(
-        &self,
-        connection: &mut SqliteConnection,
-    ) -> Result<(), RepositoryError> {
+    fn check_version(&self, known: Option<&Known>) -> Result<(), RepositoryError> {
         let Some(expected) = self.if_match else {
             return Ok(());
         };
-        let current: Option<i64> = sqlx::query_scalar(
-            "SELECT version FROM resource WHERE resource_type = ? AND id = ? AND content IS NOT NULL",
-        )
-        .bind(&self.resource_type)
-        .bind(&self.id)
-        .fetch_optional(connection)
-        .await
-        .map_err(DatabaseError::from)?;
+        let current = known.filter(|known| known.content.is_some());
         // Version 0 stands for `If-None-Match: *`: it must not exist yet.
-        if current.unwrap_or(0) == expected {
+        if current.map_or(0, |known| known.version) == expected {
             Ok(())
         } else {
             Err(RepositoryError::VersionConflict {
@@ -236,15 +348,10 @@ impl Entry {
             .iter()
             .map(|(name, value)| (name.as_str(), value.as_str()))
             .collect();
-        let rows = search::query(&self.resource_type, &parameters)?
-            .build()
-            .fetch_all(connection)
-            .await
-            .map_err(DatabaseError::from)?;
-        match rows.as_slice() {
+        let found = super::search(connection, &self.resource_type, &parameters).await?;
+        match found.as_slice() {
             [] => Ok(None),
-            [row] => {
-                let resource = super::resource(row)?;
+            [resource] => {
                 let id = resource.get("id").and_then(Value::as_str);
                 Ok(id.map(|id| format!("{}/{id}", self.resource_type)))
             }
@@ -254,38 +361,146 @@ impl Entry {
             )),
         }
     }
+}
 
-    async fn delete(
-        &self,
-        connection: &mut SqliteConnection,
-        now: &str,
-    ) -> Result<(), RepositoryError> {
+/// Takes a content away, and what its resource is found by. The resources that a document holds,
+/// and that are not replaced too, get contents of their own. Returns the largest number of a
+/// content then.
+async fn forget(
+    connection: &mut SqliteConnection,
+    entry: &Entry,
+    known: &Known,
+    replaced: &[(&Entry, &Known)],
+    mut last_content: i64,
+) -> Result<i64, RepositoryError> {
+    let Some(content) = known.content else {
+        return Ok(last_content);
+    };
+    let (resource_type, id) = (entry.resource_type.as_str(), entry.id.as_str());
+    let Some(resource) = super::read(&mut *connection, resource_type, id).await? else {
+        return Ok(last_content);
+    };
+    for row in search::stored_index(resource_type, id, &resource) {
         sqlx::query(
-            "UPDATE resource SET content = NULL, version = version + 1, last_updated = ? \
-             WHERE resource_type = ? AND id = ? AND content IS NOT NULL",
+            "DELETE FROM search_index WHERE resource_type = ? AND parameter = ? AND value = ? \
+             AND system = ? AND id = ?",
         )
-        .bind(now)
-        .bind(&self.resource_type)
-        .bind(&self.id)
+        .bind(resource_type)
+        .bind(row.parameter)
+        .bind(row.value)
+        .bind(row.system)
+        .bind(id)
         .execute(&mut *connection)
         .await
         .map_err(DatabaseError::from)?;
-        remove_index(connection, &self.resource_type, &self.id).await
     }
-}
-
-async fn remove_index(
-    connection: &mut SqliteConnection,
-    resource_type: &str,
-    id: &str,
-) -> Result<(), RepositoryError> {
-    sqlx::query("DELETE FROM search_index WHERE resource_type = ? AND id = ?")
-        .bind(resource_type)
-        .bind(id)
-        .execute(connection)
+    if known.is_held {
+        return Ok(last_content);
+    }
+    if resource_type == "Bundle" {
+        for (resource_type, id) in held::keys(&resource) {
+            if replaced
+                .iter()
+                .any(|(entry, _)| entry.resource_type == resource_type && entry.id == id)
+            {
+                continue;
+            }
+            let is_held: Option<i64> = sqlx::query_scalar(
+                "SELECT 1 FROM resource \
+                 WHERE resource_type = ? AND id = ? AND content = ? AND is_held",
+            )
+            .bind(resource_type)
+            .bind(id)
+            .bind(content)
+            .fetch_optional(&mut *connection)
+            .await
+            .map_err(DatabaseError::from)?;
+            if is_held.is_none() {
+                continue;
+            }
+            let Some(mut held) = super::read(&mut *connection, resource_type, id).await? else {
+                continue;
+            };
+            super::remove_version(&mut held);
+            last_content += 1;
+            sqlx::query("INSERT INTO content (number, text) VALUES (?, ?)")
+                .bind(last_content)
+                .bind(held.to_string())
+                .execute(&mut *connection)
+                .await
+                .map_err(DatabaseError::from)?;
+            sqlx::query(
+                "UPDATE resource SET content = ?, is_held = FALSE \
+                 WHERE resource_type = ? AND id = ?",
+            )
+            .bind(last_content)
+            .bind(resource_type)
+            .bind(id)
+            .execute(&mut *connection)
+            .await
+            .map_err(DatabaseError::from)?;
+        }
+    }
+    sqlx::query("DELETE FROM content WHERE number = ?")
+        .bind(content)
+        .execute(&mut *connection)
         .await
         .map_err(DatabaseError::from)?;
-    Ok(())
+    Ok(last_content)
+}
+
+/// Prepares everything that needs no database. What the transaction's document holds is left to
+/// it.
+fn entries(drafts: Vec<Draft>) -> Vec<Entry> {
+    let document = drafts
+        .iter()
+        .find(|draft| draft.is_document())
+        .and_then(|draft| Some((draft.id.clone(), draft.resource.as_ref()?)));
+    let moved = document.as_ref().map(|(_, document)| {
+        let stored = drafts.iter().filter(|draft| !draft.is_document());
+        let stored = stored.filter_map(|draft| Some((draft.id.as_str(), draft.resource.as_ref()?)));
+        held::moved(document, stored)
+    });
+    let holder = document.as_ref().map(|(id, document)| {
+        let moved = moved.clone().unwrap_or_default();
+        (id, held::Holder::of(document, &moved))
+    });
+    let actions: Vec<Action> = drafts
+        .iter()
+        .map(|draft| {
+            let Some(resource) = &draft.resource else {
+                return Action::Delete;
+            };
+            let (resource_type, id) = (draft.resource_type.as_str(), draft.id.as_str());
+            let content = match &holder {
+                Some((_, holder)) if holder.holds(resource_type, id, resource) => {
+                    Content::InDocument
+                }
+                Some((document, _)) if draft.is_document() && draft.id == **document => {
+                    let moved = moved.as_ref().filter(|moved| !moved.is_empty());
+                    let moved = moved.map(|moved| Value::from(moved.clone()).to_string());
+                    Content::Text(resource.to_string(), moved)
+                }
+                _ => Content::Text(resource.to_string(), None),
+            };
+            Action::Store {
+                content,
+                index: search::stored_index(resource_type, id, resource),
+            }
+        })
+        .collect();
+    let document = document.map(|(id, _)| id);
+    let entries = drafts.into_iter().zip(actions);
+    entries
+        .map(|(draft, action)| Entry {
+            action,
+            is_document: draft.is_document() && document.as_ref() == Some(&draft.id),
+            resource_type: draft.resource_type,
+            id: draft.id,
+            if_match: draft.if_match,
+            if_none_exist: draft.if_none_exist,
+        })
+        .collect()
 }
 
 /// An entry before references are resolved.
@@ -376,27 +591,21 @@ impl Draft {
         })
     }
 
-    fn finish(self, locations: &HashMap<String, String>) -> Entry {
-        let action = match self.resource {
-            None => Action::Delete,
-            Some(mut resource) => {
-                reference::resolve(&mut resource, locations);
-                if let Some(object) = resource.as_object_mut()
-                    && self.resource_type != "Bundle"
-                {
-                    object.insert("id".to_owned(), json!(self.id));
-                }
-                let rows = search::index(&self.resource_type, &resource);
-                Action::Store(resource.to_string(), rows)
-            }
+    fn resolve(&mut self, locations: &HashMap<String, String>) {
+        let Some(resource) = &mut self.resource else {
+            return;
         };
-        Entry {
-            action,
-            resource_type: self.resource_type,
-            id: self.id,
-            if_match: self.if_match,
-            if_none_exist: self.if_none_exist,
+        reference::resolve(resource, locations);
+        if let Some(object) = resource.as_object_mut()
+            && self.resource_type != "Bundle"
+        {
+            object.insert("id".to_owned(), json!(self.id));
         }
+    }
+
+    fn is_document(&self) -> bool {
+        let is_document = |resource: &Value| resource.get("type") == Some(&json!("document"));
+        self.resource_type == "Bundle" && self.resource.as_ref().is_some_and(is_document)
     }
 }
 

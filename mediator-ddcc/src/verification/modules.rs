@@ -1,0 +1,635 @@
+//! Reading a QR code of which every module is known, as the issuer's check needs it: nothing is
+//! searched for and nothing corrected. Whatever is not exactly as ISO/IEC 18004 says is an error:
+//! patterns, format and version information, error correction codewords and padding.
+//!
+//! It shares nothing with what draws the codes. The tests hold it against libraries that others
+//! wrote.
+
+use std::io::Cursor;
+use std::sync::OnceLock;
+
+use rxing::qrcode::common::{ErrorCorrectionLevel, Version};
+
+use crate::codes::qr_code::{ErrorCorrection, QUIET_ZONE};
+
+/// Pixels of an image along one side of a module.
+const SCALE: usize = 4;
+
+/// Why there is no text.
+type Reason = &'static str;
+
+const PATTERNS: Reason = "its patterns are not those of a QR code";
+
+/// The modules of a code: 1 is dark.
+pub(super) struct Square {
+    size: usize,
+    modules: Vec<u8>,
+}
+
+/// What a code says.
+pub(super) struct Reading {
+    pub(super) error_correction: ErrorCorrection,
+    pub(super) text: Vec<u8>,
+}
+
+impl Square {
+    /// The modules that a 1-bit grey PNG image shows, four pixels each.
+    pub(super) fn of_png(png: &[u8]) -> Result<Self, Reason> {
+        const UNREADABLE: Reason = "its image cannot be read";
+        const NOT_MODULES: Reason = "its image shows something else than modules";
+        let mut reader = png::Decoder::new(Cursor::new(png))
+            .read_info()
+            .map_err(|_| UNREADABLE)?;
+        let info = reader.info();
+        if (info.color_type, info.bit_depth) != (png::ColorType::Grayscale, png::BitDepth::One)
+            || info.width != info.height
+            || info.width > 1000
+        {
+            return Err(NOT_MODULES);
+        }
+        let side = info.width as usize;
+        let size = (side / SCALE)
+            .checked_sub(2 * QUIET_ZONE)
+            .filter(|size| (size + 2 * QUIET_ZONE) * SCALE == side)
+            .ok_or(NOT_MODULES)?;
+        let stride = side.div_ceil(8);
+        let mut pixels = vec![0; stride * side];
+        let frame = reader.next_frame(&mut pixels).map_err(|_| UNREADABLE)?;
+        if frame.line_size != stride {
+            return Err(UNREADABLE);
+        }
+        let mut modules = Vec::with_capacity(size * size);
+        for (y, lines) in pixels.chunks_exact(stride * SCALE).enumerate() {
+            let (first, others) = lines.split_at(stride);
+            if others.chunks_exact(stride).any(|line| line != first) {
+                return Err(NOT_MODULES);
+            }
+            // Four pixels are half a byte.
+            let halves = first.iter().flat_map(|byte| [byte >> 4, byte & 0x0F]);
+            for (x, half) in halves.take(size + 2 * QUIET_ZONE).enumerate() {
+                let inside = QUIET_ZONE..QUIET_ZONE + size;
+                match half {
+                    0x0F if inside.contains(&x) && inside.contains(&y) => modules.push(0),
+                    0x00 if inside.contains(&x) && inside.contains(&y) => modules.push(1),
+                    0x0F => {}
+                    _ => return Err(NOT_MODULES),
+                }
+            }
+        }
+        Ok(Self { size, modules })
+    }
+
+    /// Whether these are the modules that `is_dark` tells, column before row.
+    pub(super) fn is(&self, size: usize, is_dark: impl Fn(usize, usize) -> bool) -> bool {
+        let rows = self.modules.chunks_exact(self.size.max(1)).enumerate();
+        size == self.size
+            && rows.into_iter().all(|(y, row)| {
+                let modules = row.iter().enumerate();
+                modules
+                    .into_iter()
+                    .all(|(x, module)| (*module == 1) == is_dark(x, y))
+            })
+    }
+
+    /// Reads the code.
+    pub(super) fn read(&self) -> Result<Reading, Reason> {
+        let layout = Layout::of_size(self.size).ok_or(PATTERNS)?;
+        let module = |index: &u16| self.modules.get(usize::from(*index)).copied().unwrap_or(0);
+        if layout
+            .fixed
+            .iter()
+            .any(|(index, dark)| module(index) != *dark)
+        {
+            return Err(PATTERNS);
+        }
+        let [first, second] = layout.format.each_ref().map(|copy| {
+            copy.iter()
+                .rev()
+                .fold(0, |bits, index| bits << 1 | u32::from(module(index)))
+        });
+        let data = (first ^ FORMAT_MASK) >> 10;
+        if first != second || format_information(data) != first {
+            return Err("its format information is broken");
+        }
+        // The two bits as they stand in the code (ISO/IEC 18004 table 12).
+        let (error_correction, level) = match data >> 3 {
+            0 => (ErrorCorrection::Medium, ErrorCorrectionLevel::M),
+            1 => (ErrorCorrection::Low, ErrorCorrectionLevel::L),
+            3 => (ErrorCorrection::Quartile, ErrorCorrectionLevel::Q),
+            _ => return Err("its error correction is not one of ours"),
+        };
+        let mask = data & 7;
+        let codewords: Vec<u8> = layout
+            .order
+            .chunks_exact(8)
+            .map(|indices| {
+                indices.iter().fold(0, |byte, index| {
+                    let pattern = layout.masks.get(usize::from(*index)).copied().unwrap_or(0);
+                    byte << 1 | (module(index) ^ (pattern >> mask & 1))
+                })
+            })
+            .collect();
+        let data = data_codewords(layout.version, level, &codewords)?;
+        let text = text(layout.version, &data)?;
+        Ok(Reading {
+            error_correction,
+            text,
+        })
+    }
+}
+
+const FORMAT_MASK: u32 = 0b101_0100_0001_0010;
+
+/// Data and BCH (15,5) code of the format information (annex C).
+fn format_information(data: u32) -> u32 {
+    (data << 10 | remainder(data << 10, 0b101_0011_0111, 10)) ^ FORMAT_MASK
+}
+
+/// Data and BCH (18,6) code of the version information (annex D).
+fn version_information(version: u32) -> u32 {
+    version << 12 | remainder(version << 12, 0b1_1111_0010_0101, 12)
+}
+
+/// Remainder of polynomials over GF(2); the generator's degree is given.
+fn remainder(mut value: u32, generator: u32, degree: u32) -> u32 {
+    while let Some(shift) = value
+        .checked_ilog2()
+        .and_then(|top| top.checked_sub(degree))
+    {
+        value ^= generator << shift;
+    }
+    value
+}
+
+/// Where everything is in the codes of a version.
+struct Layout {
+    version: u8,
+    /// Modules that are the same in every code: patterns and version information.
+    fixed: Vec<(u16, u8)>,
+    /// Both copies of the format information, the lowest bit first.
+    format: [[u16; 15]; 2],
+    /// The other modules, in the order in which codewords are placed.
+    order: Vec<u16>,
+    /// Bit `n` of a module's byte tells whether mask `n` inverts it.
+    masks: Vec<u8>,
+}
+
+impl Layout {
+    fn of_size(size: usize) -> Option<&'static Self> {
+        static LAYOUTS: [OnceLock<Option<Layout>>; 40] = [const { OnceLock::new() }; 40];
+        let version = size.checked_sub(17).filter(|size| size.is_multiple_of(4))? / 4;
+        let slot = LAYOUTS.get(version.checked_sub(1)?)?;
+        slot.get_or_init(|| Self::new(u8::try_from(version).ok()?))
+            .as_ref()
+    }
+
+    fn new(version: u8) -> Option<Self> {
+        let size = 17 + 4 * usize::from(version);
+        let mut fixed: Vec<Option<u8>> = vec![None; size * size];
+        let mut set = |x: usize, y: usize, dark: bool| {
+            if let Some(module) = fixed.get_mut(y * size + x) {
+                *module = Some(u8::from(dark));
+            }
+        };
+        for n in 0..size {
+            set(n, 6, n % 2 == 0);
+            set(6, n, n % 2 == 0);
+        }
+        let centres = Version::getVersionForNumber(u32::from(version)).ok()?;
+        let centres: Vec<usize> = centres
+            .getAlignmentPatternCenters()
+            .iter()
+            .map(|centre| *centre as usize)
+            .collect();
+        for &x in &centres {
+            for &y in &centres {
+                let is_finder = |a: usize, b: usize| a < 8 && (b < 8 || b > size - 9);
+                if is_finder(x, y) || is_finder(y, x) {
+                    continue;
+                }
+                for (dx, dy) in square(5) {
+                    let ring = dx.abs_diff(2).max(dy.abs_diff(2));
+                    set(x + dx - 2, y + dy - 2, ring != 1);
+                }
+            }
+        }
+        // With the light modules around them, where they are inside the code.
+        for (left, top) in [(0, 0), (size - 7, 0), (0, size - 7)] {
+            for (dx, dy) in square(9) {
+                let ring = dx.abs_diff(4).max(dy.abs_diff(4));
+                if let (Some(x), Some(y)) = ((left + dx).checked_sub(1), (top + dy).checked_sub(1))
+                    && x < size
+                    && y < size
+                {
+                    set(x, y, !matches!(ring, 2 | 4));
+                }
+            }
+        }
+        set(8, size - 8, true);
+        if version >= 7 {
+            let bits = version_information(u32::from(version));
+            for n in 0..18 {
+                let (long, short) = (size - 11 + n % 3, n / 3);
+                set(long, short, bits >> n & 1 == 1);
+                set(short, long, bits >> n & 1 == 1);
+            }
+        }
+        let index = |(x, y): (usize, usize)| u16::try_from(y * size + x).ok();
+        let mut format = [[0; 15]; 2];
+        let [firsts, seconds] = &mut format;
+        for (n, (first, second)) in firsts.iter_mut().zip(seconds).enumerate() {
+            *first = index(match n {
+                0..6 => (8, n),
+                6 | 7 => (8, n + 1),
+                8 => (7, 8),
+                _ => (14 - n, 8),
+            })?;
+            *second = index(if n < 8 {
+                (size - 1 - n, 8)
+            } else {
+                (8, size - 15 + n)
+            })?;
+        }
+        let is_data = |index: &u16| {
+            fixed.get(usize::from(*index)) == Some(&None)
+                && !format.iter().any(|copy| copy.contains(index))
+        };
+        // Pairs of columns from the right, up and down in turn; the vertical timing pattern is
+        // left out (section 7.7.3).
+        let mut order = Vec::with_capacity(size * size);
+        let rights = (7..size).rev().step_by(2).chain((1..6).rev().step_by(2));
+        for (pair, right) in rights.enumerate() {
+            for step in 0..size {
+                let y = if pair % 2 == 0 { size - 1 - step } else { step };
+                order.extend([(right, y), (right - 1, y)].into_iter().filter_map(index));
+            }
+        }
+        order.retain(is_data);
+        let masks = (0..size * size)
+            .map(|index| mask_bits(index % size, index / size))
+            .collect();
+        let fixed = (0..).zip(&fixed);
+        Some(Self {
+            version,
+            fixed: fixed
+                .filter_map(|(index, dark)| Some((index, (*dark)?)))
+                .collect(),
+            format,
+            order,
+            masks,
+        })
+    }
+}
+
+fn square(side: usize) -> impl Iterator<Item = (usize, usize)> {
+    (0..side * side).map(move |n| (n % side, n / side))
+}
+
+/// The masks that invert a module (table 10); there, `i` is the row and `j` the column.
+fn mask_bits(j: usize, i: usize) -> u8 {
+    let product = i * j;
+    [
+        (i + j) % 2,
+        i % 2,
+        j % 3,
+        (i + j) % 3,
+        (i / 2 + j / 3) % 2,
+        product % 2 + product % 3,
+        (product % 2 + product % 3) % 2,
+        (product % 3 + (i + j) % 2) % 2,
+    ]
+    .into_iter()
+    .rev()
+    .fold(0, |bits, condition| bits << 1 | u8::from(condition == 0))
+}
+
+/// Takes the blocks apart (section 7.6) and checks the error correction codewords of each.
+fn data_codewords(
+    version: u8,
+    level: ErrorCorrectionLevel,
+    codewords: &[u8],
+) -> Result<Vec<u8>, Reason> {
+    const BROKEN: Reason = "its error correction is broken";
+    let version = Version::getVersionForNumber(u32::from(version)).map_err(|_| PATTERNS)?;
+    let blocks = version.getECBlocksForLevel(level);
+    let correction = blocks.getECCodewordsPerBlock() as usize;
+    let mut lengths = Vec::new();
+    for group in blocks.getECBlocks() {
+        lengths.extend((0..group.getCount()).map(|_| group.getDataCodewords() as usize));
+    }
+    let total: usize = lengths.iter().map(|length| length + correction).sum();
+    if total != codewords.len() {
+        return Err(PATTERNS);
+    }
+    let divisor = Divisor::of_degree(correction).ok_or(PATTERNS)?;
+    let shortest = lengths.first().copied().unwrap_or(0);
+    let (data, corrections) = codewords.split_at(total - lengths.len() * correction);
+    let longer = lengths.len() - lengths.iter().filter(|length| **length > shortest).count();
+    let mut all = Vec::with_capacity(data.len());
+    for (block, length) in lengths.iter().enumerate() {
+        let start = all.len();
+        let common = data.iter().skip(block).step_by(lengths.len());
+        all.extend(common.take(shortest));
+        if *length > shortest {
+            all.extend(data.get(shortest * lengths.len() + block - longer));
+        }
+        let expected = divisor.remainder(all.get(start..).unwrap_or_default());
+        let found = corrections.iter().skip(block).step_by(lengths.len());
+        if !found.copied().eq(expected.take(correction)) {
+            return Err(BROKEN);
+        }
+    }
+    Ok(all)
+}
+
+/// The generator polynomial of a Reed-Solomon code over GF(2^8) modulo x^8 + x^4 + x^3 + x^2 + 1
+/// (section 7.5.2): its multiples by every element, the highest coefficient first and without the
+/// leading one, in 32 bytes.
+struct Divisor {
+    multiples: Vec<[u128; 2]>,
+}
+
+impl Divisor {
+    /// A degree of 30 at most, which is the largest that QR codes have.
+    fn of_degree(degree: usize) -> Option<&'static Self> {
+        static DIVISORS: [OnceLock<Divisor>; 31] = [const { OnceLock::new() }; 31];
+        Some(DIVISORS.get(degree)?.get_or_init(|| Self::new(degree)))
+    }
+
+    fn new(degree: usize) -> Self {
+        // (x - 1)(x - 2)(x - 4)…, the lowest coefficient first.
+        let mut polynomial = vec![1];
+        let mut root = 1;
+        for _ in 0..degree {
+            let mut product = vec![0; polynomial.len() + 1];
+            for (power, coefficient) in polynomial.iter().enumerate() {
+                product[power + 1] ^= coefficient;
+                product[power] ^= multiply(*coefficient, root);
+            }
+            polynomial = product;
+            root = multiply(root, 2);
+        }
+        let multiples = (0..=u8::MAX).map(|factor| {
+            let mut bytes = [0; 32];
+            for (byte, coefficient) in bytes.iter_mut().zip(polynomial.iter().rev().skip(1)) {
+                *byte = multiply(*coefficient, factor);
+            }
+            let (high, low) = bytes.split_at(16);
+            [high, low].map(|half| {
+                half.iter()
+                    .fold(0, |all, byte| all << 8 | u128::from(*byte))
+            })
+        });
+        Self {
+            multiples: multiples.collect(),
+        }
+    }
+
+    /// Remainder of the data times x^degree, 32 bytes of which the first `degree` count.
+    fn remainder(&self, data: &[u8]) -> impl Iterator<Item = u8> + use<> {
+        let [mut high, mut low] = [0_u128; 2];
+        for byte in data {
+            let factor = byte ^ (high >> 120) as u8;
+            let [multiple_high, multiple_low] = self
+                .multiples
+                .get(usize::from(factor))
+                .copied()
+                .unwrap_or_default();
+            high = (high << 8 | low >> 120) ^ multiple_high;
+            low = low << 8 ^ multiple_low;
+        }
+        high.to_be_bytes().into_iter().chain(low.to_be_bytes())
+    }
+}
+
+fn multiply(a: u8, b: u8) -> u8 {
+    (0..8).rev().fold(0, |product: u8, bit| {
+        let reduced = if product & 0x80 == 0 { 0 } else { 0x1D };
+        (product << 1) ^ reduced ^ (if b >> bit & 1 == 1 { a } else { 0 })
+    })
+}
+
+/// Bits of the data codewords, the highest first.
+struct Bits<'a> {
+    bytes: &'a [u8],
+    place: usize,
+}
+
+impl Bits<'_> {
+    /// The next bits, 16 at most.
+    fn take(&mut self, count: usize) -> Result<usize, Reason> {
+        let (first, offset) = (self.place / 8, self.place % 8);
+        if self.place + count > self.bytes.len() * 8 {
+            return Err("its data ends too early");
+        }
+        self.place += count;
+        let window = (first..first + 3).fold(0_usize, |window, index| {
+            window << 8 | usize::from(self.bytes.get(index).copied().unwrap_or(0))
+        });
+        Ok(window >> (24 - offset - count) & ((1 << count) - 1))
+    }
+
+    fn left(&self) -> usize {
+        self.bytes.len() * 8 - self.place
+    }
+}
+
+/// Reads the segments (section 7.4) up to the padding, which must be as it should.
+fn text(version: u8, data: &[u8]) -> Result<Vec<u8>, Reason> {
+    const ALPHANUMERIC: &[u8; 45] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ $%*+-./:";
+    const OUTSIDE: Reason = "it has a character outside its alphabet";
+    let size_class = match version {
+        ..10 => 0,
+        10..27 => 1,
+        _ => 2,
+    };
+    let mut bits = Bits {
+        bytes: data,
+        place: 0,
+    };
+    let mut text = Vec::with_capacity(data.len() * 5 / 2);
+    let digits = |bits: &mut Bits<'_>, count: usize, width: usize| {
+        let number = bits.take(width)?;
+        if number >= 10_usize.pow(count as u32) {
+            return Err(OUTSIDE);
+        }
+        Ok((0..count).rev().map(move |place| {
+            // A digit.
+            b'0' + (number / 10_usize.pow(place as u32) % 10) as u8
+        }))
+    };
+    while bits.left() >= 4 {
+        match bits.take(4)? {
+            0 => break,
+            1 => {
+                let count = bits.take([10, 12, 14][size_class])?;
+                for _ in 0..count / 3 {
+                    text.extend(digits(&mut bits, 3, 10)?);
+                }
+                match count % 3 {
+                    1 => text.extend(digits(&mut bits, 1, 4)?),
+                    2 => text.extend(digits(&mut bits, 2, 7)?),
+                    _ => {}
+                }
+            }
+            2 => {
+                let count = bits.take([9, 11, 13][size_class])?;
+                for _ in 0..count / 2 {
+                    let pair = bits.take(11)?;
+                    text.push(*ALPHANUMERIC.get(pair / 45).ok_or(OUTSIDE)?);
+                    text.push(ALPHANUMERIC[pair % 45]);
+                }
+                if count % 2 == 1 {
+                    text.push(*ALPHANUMERIC.get(bits.take(6)?).ok_or(OUTSIDE)?);
+                }
+            }
+            4 => {
+                let count = bits.take([8, 16, 16][size_class])?;
+                for _ in 0..count {
+                    // Eight bits.
+                    text.push(bits.take(8)? as u8);
+                }
+            }
+            _ => return Err("it has a segment of another kind"),
+        }
+    }
+    let rest = bits.left() % 8;
+    let is_padded = bits.take(rest)? == 0
+        && [0xEC, 0x11]
+            .iter()
+            .cycle()
+            .take(bits.left() / 8)
+            .eq(data.iter().skip(bits.place / 8));
+    if is_padded {
+        Ok(text)
+    } else {
+        Err("its padding is broken")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+
+    use proptest::prelude::*;
+    use qrcodegen::{Mask, QrCode, QrCodeEcc, QrSegment, Version};
+
+    use super::*;
+
+    fn square(code: &QrCode) -> Square {
+        let size = code.size();
+        let modules = (0..size * size).map(|n| u8::from(code.get_module(n % size, n / size)));
+        Square {
+            size: size as usize,
+            modules: modules.collect(),
+        }
+    }
+
+    fn encode(segments: &[QrSegment], version: u8, level: QrCodeEcc, mask: u8) -> QrCode {
+        let smallest = Version::new(version);
+        let mask = Some(Mask::new(mask));
+        QrCode::encode_segments_advanced(segments, level, smallest, Version::MAX, mask, false)
+            .unwrap()
+    }
+
+    #[test]
+    fn every_version_level_and_mask_is_read() {
+        let segments = [
+            QrSegment::make_bytes(b"shc:/\xC3\xA9"),
+            QrSegment::make_numeric("0123456789012"),
+            QrSegment::make_numeric("01234567890"),
+            QrSegment::make_alphanumeric("HC1:A"),
+        ];
+        for version in 4..=40 {
+            for (level, expected) in [
+                (QrCodeEcc::Low, ErrorCorrection::Low),
+                (QrCodeEcc::Medium, ErrorCorrection::Medium),
+                (QrCodeEcc::Quartile, ErrorCorrection::Quartile),
+            ] {
+                let code = encode(&segments, version, level, version % 8);
+                let reading = square(&code).read().unwrap();
+                assert_eq!(reading.error_correction, expected);
+                assert_eq!(reading.text, b"shc:/\xC3\xA9012345678901201234567890HC1:A");
+            }
+        }
+    }
+
+    #[test]
+    fn a_single_module_changed_anywhere_is_noticed() {
+        let segments = [QrSegment::make_alphanumeric(&"HC1:6BF".repeat(30))];
+        for version in [1, 7, 12] {
+            let code = encode(&segments, version, QrCodeEcc::Quartile, 3);
+            let square = square(&code);
+            assert!(square.read().is_ok());
+            let capacity = Layout::of_size(square.size).unwrap().order.len();
+            let remainder_bits = capacity % 8;
+            let mut unnoticed = 0;
+            for index in 0..square.modules.len() {
+                let mut modules = square.modules.clone();
+                modules[index] ^= 1;
+                let changed = Square {
+                    size: square.size,
+                    modules,
+                };
+                unnoticed += usize::from(changed.read().is_ok());
+            }
+            // They belong to no codeword.
+            assert_eq!(unnoticed, remainder_bits);
+        }
+    }
+
+    #[test]
+    fn images_show_modules_and_nothing_else() {
+        let image = |side: u32, pixel: &dyn Fn(u32, u32) -> bool| {
+            let stride = side.div_ceil(8);
+            let mut data = vec![0_u8; (stride * side) as usize];
+            for (x, y) in (0..side * side).map(|n| (n % side, n / side)) {
+                data[(y * stride + x / 8) as usize] |= u8::from(pixel(x, y)) << (7 - x % 8);
+            }
+            let mut png = Vec::new();
+            let mut encoder = png::Encoder::new(&mut png, side, side);
+            encoder.set_color(png::ColorType::Grayscale);
+            encoder.set_depth(png::BitDepth::One);
+            encoder
+                .write_header()
+                .unwrap()
+                .write_image_data(&data)
+                .unwrap();
+            png
+        };
+        let side = (21 + 8) * 4;
+        let dark = |x: u32, y: u32| (16..20).contains(&x) && (20..24).contains(&y);
+        let read = Square::of_png(&image(side, &|x, y| !dark(x, y))).unwrap();
+        assert!(read.is(21, |x, y| (x, y) == (0, 1)));
+        assert!(!read.is(21, |x, y| (x, y) == (1, 0)));
+        for wrong in [
+            image(side, &|x, y| !dark(x, y) && (x, y) != (40, 40)),
+            image(side, &|x, y| !dark(x, y) && x > 3),
+            image(side + 1, &|x, y| !dark(x, y)),
+            image(4, &|_, _| true),
+            b"\x89PNG\r\n\x1a\n".to_vec(),
+        ] {
+            assert!(Square::of_png(&wrong).is_err());
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+        #[test]
+        fn what_another_library_writes_is_read(
+            text in "[0-9A-Z $%*+./:-]{0,600}",
+            digits in "[0-9]{0,300}",
+            bytes in prop::collection::vec(any::<u8>(), 0..300),
+            mask in 0..8_u8,
+        ) {
+            let segments = [
+                QrSegment::make_alphanumeric(&text),
+                QrSegment::make_numeric(&digits),
+                QrSegment::make_bytes(&bytes),
+            ];
+            let code = encode(&segments, 1, QrCodeEcc::Medium, mask);
+            let expected = [text.as_bytes(), digits.as_bytes(), &bytes].concat();
+            prop_assert_eq!(square(&code).read().map(|reading| reading.text), Ok(expected));
+        }
+    }
+}
