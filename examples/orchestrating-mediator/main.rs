@@ -34,7 +34,9 @@ async fn patient(
         ask("Look up the insurance", &settings.insurances_url),
     );
     let patient = patient.map_err(|error| HandlerError::from(error).worth_a_retry())?;
-    Ok(Json(json!({ "patient": patient, "insurance": insurance.ok() })))
+    Ok(Json(
+        json!({ "patient": patient, "insurance": insurance.ok() }),
+    ))
 }
 
 #[tokio::main]

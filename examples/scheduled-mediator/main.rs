@@ -38,7 +38,9 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let every_five_seconds = Job::new("send-statistics", "*/5 * * * * *", send_statistics)
         .time_zone("Africa/Nairobi")
         .time_limit(Duration::from_secs(4));
-    let polled = Job::on_demand("fetch-facilities", move |_run| fetch_facilities(client.clone()));
+    let polled = Job::on_demand("fetch-facilities", move |_run| {
+        fetch_facilities(client.clone())
+    });
     Mediator::builder(MediatorConfig::from_file("mediatorConfig.json")?)
         .openhim(OpenHim::new(&OpenHimSettings::from_environment()?)?)
         .job(every_five_seconds)

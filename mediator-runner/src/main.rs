@@ -3,7 +3,7 @@
 mod configuration;
 mod issue;
 mod logging;
-mod openhim;
+mod registration;
 mod serve;
 mod service;
 mod verify;

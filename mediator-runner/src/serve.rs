@@ -31,7 +31,7 @@ use tokio::sync::watch;
 
 use crate::configuration::{self, ClientCertificates, Configuration, ConfigurationArguments, Tls};
 use crate::logging;
-use crate::openhim::{self, OpenHimSetupError};
+use crate::registration::{self, OpenHimSetupError};
 use crate::service::{self, RunningService, StartError};
 
 use application::Application;
@@ -102,15 +102,15 @@ async fn serve(mut configuration: Configuration) -> Result<(), ServeError> {
         service,
         signing_certificates,
     } = service::start(&configuration).await?;
-    let registration = openhim::registration(&configuration)?;
-    let pushed = PushedConfiguration::<PushedSettings>::new(&registration)?;
+    let mediator_config = registration::of(&configuration)?;
+    let pushed = PushedConfiguration::<PushedSettings>::new(&mediator_config)?;
     let trusted_keys = trusted_keys(&configuration.verification, &signing_certificates)?;
     let mut server = server(&configuration, &service);
     if let Some(address) = configuration.server.operation_listen {
         server = server.operation_listener(listen(address).await?);
     }
     let (settings, generation) = watch::channel(service.clone());
-    let mut mediator = Mediator::builder(registration)
+    let mut mediator = Mediator::builder(mediator_config)
         .configuration(&pushed)
         .job(finish_interrupted::job(&configuration.jobs, &service))
         .server(server)
@@ -119,7 +119,7 @@ async fn serve(mut configuration: Configuration) -> Result<(), ServeError> {
             certificates: Arc::from(signing_certificates),
             trusted_keys: Arc::new(trusted_keys),
         }));
-    if let Some(openhim) = openhim::client(&configuration.openhim)? {
+    if let Some(openhim) = registration::client(&configuration.openhim)? {
         let period = Duration::from_secs(configuration.openhim.heartbeat_seconds);
         mediator = mediator.openhim(openhim).heartbeat_period(period);
     }
@@ -151,6 +151,32 @@ async fn serve(mut configuration: Configuration) -> Result<(), ServeError> {
         ),
     }
     Ok(())
+}
+
+/// What in the configuration keeps `serve` from starting, beside what `issue` needs too; no server
+/// is asked.
+pub(crate) fn mistakes(configuration: &Configuration) -> Vec<String> {
+    let mut mistakes = Vec::new();
+    match registration::of(configuration) {
+        Ok(config) => {
+            if let Err(error) = PushedConfiguration::<PushedSettings>::new(&config) {
+                mistakes.push(ServeError::from(error).to_string());
+            }
+        }
+        Err(error) => mistakes.push(error.to_string()),
+    }
+    if let Err(error) = registration::client(&configuration.openhim) {
+        mistakes.push(error.to_string());
+    }
+    if let Err(error) = finish_interrupted::check(&configuration.jobs) {
+        mistakes.push(format!("jobs: {error}"));
+    }
+    if let Some(tls) = tls(&configuration.server.tls)
+        && let Err(error) = tls.check()
+    {
+        mistakes.push(format!("server.tls: {error}"));
+    }
+    mistakes
 }
 
 /// Puts what the console sends in the place of what is configured, from the next request on.

@@ -176,3 +176,35 @@ fn check_reads_the_operators_files_and_makes_nothing() {
     );
     assert!(!folder.path().join("mediator-data").exists());
 }
+
+#[test]
+fn checks_what_only_serve_needs() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = |name: &str, text: &str| {
+        std::fs::write(folder.path().join(name), text).unwrap();
+    };
+    file("empty.pem", "");
+    file("mediator.json", r#"{"urn": "ddcc", "version": "1"}"#);
+    file(
+        "mediator.toml",
+        "[server.tls]\ncertificate_file = 'empty.pem'\nkey_file = 'empty.pem'\n\
+         [openhim]\nmediator_config = 'mediator.json'\n\
+         [jobs]\nfinish_interrupted = 'now and then'\ntime_zone = 'Mars/Olympus'\n",
+    );
+    let output = Command::new(env!("CARGO_BIN_EXE_mediator-runner"))
+        .args(["config", "check", "--config"])
+        .arg(folder.path().join("mediator.toml"))
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    let mistakes = String::from_utf8(output.stderr).unwrap();
+    for expected in [
+        "openhim.mediator_config:",
+        "jobs: ",
+        "Mars/Olympus",
+        "server.tls: ",
+        "empty.pem",
+    ] {
+        assert!(mistakes.contains(expected), "{expected} in:\n{mistakes}");
+    }
+}

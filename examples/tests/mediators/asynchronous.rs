@@ -14,7 +14,9 @@ async fn finishes_after_it_has_answered() {
         authority: None,
     };
     let example = Example::start(PROGRAM, core, &[], |_| {}).await;
-    let request = reqwest::Client::new().post(example.url("/reports")).body("line\n".repeat(61));
+    let request = reqwest::Client::new()
+        .post(example.url("/reports"))
+        .body("line\n".repeat(61));
     let envelope = example.envelope(request).await;
     assert_eq!(envelope["status"], "Pending Async");
     assert_eq!(envelope["response"]["status"], 202);

@@ -62,7 +62,16 @@ async fn core_shows_both_calls() {
     let channel = "Patients with their insurance";
     let transaction = transaction(core, channel, "Completed with error(s)").await;
     let calls = transaction["orchestrations"].as_array().unwrap();
-    let statuses: Vec<_> = calls.iter().map(|call| (&call["name"], &call["response"]["status"])).collect();
-    assert!(statuses.contains(&(&json!("Look up the patient"), &json!(200))), "{statuses:?}");
-    assert!(statuses.contains(&(&json!("Look up the insurance"), &json!(500))), "{statuses:?}");
+    let statuses: Vec<_> = calls
+        .iter()
+        .map(|call| (&call["name"], &call["response"]["status"]))
+        .collect();
+    assert!(
+        statuses.contains(&(&json!("Look up the patient"), &json!(200))),
+        "{statuses:?}"
+    );
+    assert!(
+        statuses.contains(&(&json!("Look up the insurance"), &json!(500))),
+        "{statuses:?}"
+    );
 }

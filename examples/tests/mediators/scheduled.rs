@@ -49,7 +49,10 @@ async fn a_poll_tells_how_the_run_went(
     let request = reqwest::Client::new().get(example.url("/jobs/fetch-facilities/poll"));
     let envelope = example.envelope(request).await;
     assert_eq!(envelope["status"], status);
-    assert_eq!(envelope["orchestrations"][0]["name"], "Fetch the facilities");
+    assert_eq!(
+        envelope["orchestrations"][0]["name"],
+        "Fetch the facilities"
+    );
     let property = envelope["properties"]["facilities"].as_str();
     assert_eq!(property.unwrap_or_default(), found);
 }
@@ -74,5 +77,8 @@ async fn core_polls_it() {
     .await;
     let transaction = transaction(core, "Fetch the facilities", "Successful").await;
     assert_eq!(transaction["properties"]["facilities"], "2");
-    assert_eq!(transaction["orchestrations"][0]["name"], "Fetch the facilities");
+    assert_eq!(
+        transaction["orchestrations"][0]["name"],
+        "Fetch the facilities"
+    );
 }

@@ -60,7 +60,11 @@ impl Example {
         config["defaultChannelConfig"][0]["routes"][0]["port"] = json!(port);
         change(&mut config);
         let folder = TempDir::new().unwrap();
-        std::fs::write(folder.path().join("mediatorConfig.json"), config.to_string()).unwrap();
+        std::fs::write(
+            folder.path().join("mediatorConfig.json"),
+            config.to_string(),
+        )
+        .unwrap();
         let mut command = Command::new(program);
         command
             .current_dir(folder.path())
@@ -106,8 +110,14 @@ impl Example {
             .send()
             .await
             .unwrap();
-        let media_type = answer.headers()["content-type"].to_str().unwrap().to_owned();
-        assert!(media_type.contains("application/json+openhim"), "{media_type}");
+        let media_type = answer.headers()["content-type"]
+            .to_str()
+            .unwrap()
+            .to_owned();
+        assert!(
+            media_type.contains("application/json+openhim"),
+            "{media_type}"
+        );
         answer.json().await.unwrap()
     }
 
@@ -141,7 +151,9 @@ pub(crate) async fn until<T>(what: &str, mut ask: impl AsyncFnMut() -> Option<T>
             sleep(Duration::from_millis(50)).await;
         }
     });
-    asked.await.unwrap_or_else(|_| panic!("{what} did not come"))
+    asked
+        .await
+        .unwrap_or_else(|_| panic!("{what} did not come"))
 }
 
 /// A system that answers everything so; its address.
@@ -160,7 +172,9 @@ pub(crate) async fn stand_in_for_core() -> (String, Asked) {
         let asked = Arc::clone(&asked);
         async move {
             let what = format!("{} {}", request.method(), request.uri().path());
-            let body = axum::body::to_bytes(request.into_body(), usize::MAX).await.unwrap();
+            let body = axum::body::to_bytes(request.into_body(), usize::MAX)
+                .await
+                .unwrap();
             let body = serde_json::from_slice(&body).unwrap_or_default();
             asked.lock().unwrap().push((what, body));
             axum::Json(json!([]))
@@ -222,7 +236,10 @@ pub(crate) async fn start_with(
 pub(crate) async fn transaction(core: &RealOpenHimCore, channel: &str, status: &str) -> Value {
     let channels = core.api("GET", "/channels", None).await.body;
     let channels = channels.as_array().unwrap();
-    let channel = channels.iter().find(|known| known["name"] == channel).unwrap();
+    let channel = channels
+        .iter()
+        .find(|known| known["name"] == channel)
+        .unwrap();
     let filters = json!({ "channelID": channel["_id"] }).to_string();
     let path = reqwest::Url::parse_with_params(
         "http://core/transactions",

@@ -67,12 +67,23 @@ pub(crate) fn run(arguments: &Arguments) -> ExitCode {
 
 fn check(arguments: &ConfigurationArguments) -> Result<String, String> {
     let configuration = arguments.load().map_err(|error| error.to_string())?;
-    Parts::read(&configuration).map_err(|mistakes| lines(&mistakes))?;
-    let signing = &configuration.signing;
-    if let (Some(key), Some(certificate)) = (&signing.key_file, &signing.certificate_file) {
-        KeyFileSigner::read(key, certificate).map_err(|error| format!("signing: {error}"))?;
+    let mut mistakes = Vec::new();
+    if let Err(found) = Parts::read(&configuration) {
+        mistakes.push(lines(&found));
     }
-    serve::trusted_keys(&configuration.verification, &[]).map_err(|error| error.to_string())?;
+    let signing = &configuration.signing;
+    if let (Some(key), Some(certificate)) = (&signing.key_file, &signing.certificate_file)
+        && let Err(error) = KeyFileSigner::read(key, certificate)
+    {
+        mistakes.push(format!("signing: {error}"));
+    }
+    if let Err(error) = serve::trusted_keys(&configuration.verification, &[]) {
+        mistakes.push(error.to_string());
+    }
+    mistakes.extend(serve::mistakes(&configuration));
+    if !mistakes.is_empty() {
+        return Err(mistakes.join("\n"));
+    }
     Ok(match &arguments.config {
         Some(path) => format!("{}: no mistakes\n", path.display()),
         None => "defaults and environment, without a file: no mistakes\n".to_owned(),

@@ -1,6 +1,6 @@
 //! The job that issues what a crash or the failure of a back end interrupted.
 
-use mediator_core::jobs::Job;
+use mediator_core::jobs::{self, Job, JobRun, JobsError};
 use mediator_ddcc::generation_service::GenerationService;
 
 use crate::configuration::Jobs;
@@ -10,10 +10,24 @@ pub(super) const NAME: &str = "finish-interrupted";
 
 pub(super) fn job(settings: &Jobs, service: &GenerationService) -> Job {
     let service = service.clone();
-    let work = move |_| {
+    scheduled(settings, move |_| {
         let service = service.clone();
         async move { run(&service).await }
-    };
+    })
+}
+
+/// # Errors
+/// The schedule or the time zone is not one.
+pub(super) fn check(settings: &Jobs) -> Result<(), JobsError> {
+    let job = scheduled(settings, |_| async { Ok(()) });
+    jobs::Jobs::new([job]).map(drop)
+}
+
+fn scheduled<W, F>(settings: &Jobs, work: W) -> Job
+where
+    W: Fn(JobRun) -> F + Send + Sync + 'static,
+    F: Future<Output = Result<(), String>> + Send + 'static,
+{
     match settings.finish_interrupted.as_str() {
         "never" => Job::on_demand(NAME, work),
         cron => Job::new(NAME, cron, work).time_zone(&settings.time_zone),

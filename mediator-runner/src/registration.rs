@@ -77,9 +77,7 @@ pub(crate) fn client(
 ///
 /// # Errors
 /// [`OpenHimSetupError::Registration`] with every mistake in the file.
-pub(crate) fn registration(
-    configuration: &Configuration,
-) -> Result<MediatorConfig, OpenHimSetupError> {
+pub(crate) fn of(configuration: &Configuration) -> Result<MediatorConfig, OpenHimSetupError> {
     let settings = &configuration.openhim;
     let registration = match &settings.mediator_config {
         Some(path) => MediatorConfig::from_file(path)?,
@@ -122,7 +120,7 @@ mod tests {
         let environment = settings
             .iter()
             .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
-        registration(&Configuration::load(None, environment).unwrap()).unwrap()
+        of(&Configuration::load(None, environment).unwrap()).unwrap()
     }
 
     fn addresses(config: &MediatorConfig) -> Vec<(Option<String>, Option<u16>)> {
