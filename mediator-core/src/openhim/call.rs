@@ -10,6 +10,7 @@ use super::OpenHimError;
 pub(crate) struct Call<'a> {
     pub(super) method: Method,
     pub(super) path: &'a [&'a str],
+    pub(super) query: Vec<(&'static str, String)>,
     pub(super) body: Option<Bytes>,
     /// Completes "not allowed to …".
     pub(super) operation: &'static str,
@@ -41,12 +42,18 @@ impl<'a> Call<'a> {
         Self {
             method,
             path,
+            query: Vec::new(),
             body: None,
             operation,
             repeat: Repeat::Unsent,
             authenticated: true,
             mediator: None,
         }
+    }
+
+    pub(crate) fn query(mut self, name: &'static str, value: impl ToString) -> Self {
+        self.query.push((name, value.to_string()));
+        self
     }
 
     /// Sends `body` as JSON.

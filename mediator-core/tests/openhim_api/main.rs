@@ -15,6 +15,7 @@ mod configuration;
 mod failures;
 mod heartbeats;
 mod registrations;
+mod transactions;
 mod trust;
 
 use mediator_core::mediator_config::MediatorConfig;
