@@ -67,8 +67,9 @@ impl MediatorBuilder {
         T: DeserializeOwned + Send + Sync + 'static,
     {
         let configuration = configuration.clone();
-        self.receive_configuration =
-            Some(Box::new(move |heartbeat| heartbeat.configuration(&configuration)));
+        self.receive_configuration = Some(Box::new(move |heartbeat| {
+            heartbeat.configuration(&configuration)
+        }));
         self
     }
 

@@ -217,7 +217,7 @@ impl Inner {
             .accept(&call, answer)
             .and_then(|answer| answer.json())
             .map_err(Unanswered::of)?;
-        Ok(Some(self.authenticator.learn(&parameters, asked, answered)))
+        Ok(self.authenticator.learn(&parameters, asked, answered))
     }
 
     async fn transmit(&self, call: &Call<'_>, headers: HeaderMap) -> Result<Answer, Unanswered> {

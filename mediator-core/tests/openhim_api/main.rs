@@ -9,11 +9,16 @@
 #[path = "../openhim_double/mod.rs"]
 mod openhim_double;
 
+#[path = "../server/log.rs"]
+mod log;
+
 mod authentication;
 mod channels;
 mod configuration;
 mod failures;
 mod heartbeats;
+mod logs;
+mod real_core;
 mod registrations;
 mod transactions;
 mod trust;

@@ -1,9 +1,12 @@
+use std::sync::Arc;
+
 use chrono::{DateTime, Utc};
 use http::StatusCode;
 use mediator_core::envelope::{
     Orchestration, RecordedRequest, RecordedResponse, Timestamp, TransactionStatus,
 };
 use mediator_core::openhim::{OpenHimError, Representation, TransactionSearch, TransactionUpdate};
+use mediator_core::transaction::{TransactionId, TransactionStore};
 use serde_json::{Value, json};
 
 use super::{Fault, OpenHimDouble, User, Version};
@@ -197,4 +200,26 @@ async fn calls_are_not_added_twice_when_an_answer_is_lost() {
     core.fail_next([Fault::CloseAfterwards]);
     let update = TransactionUpdate::new().status(TransactionStatus::Failed);
     openhim.update_transaction(&id, &update).await.unwrap();
+}
+
+/// How transactions are finished later.
+#[tokio::test]
+async fn the_layer_of_transactions_can_use_it() {
+    let core = OpenHimDouble::start(Version::V8).await;
+    let id = core.add_transaction(transaction(1, "Pending Async", 202));
+    let id = TransactionId::parse(&id).unwrap();
+    let store: Arc<dyn TransactionStore> = Arc::new(core.client());
+    let read = store.transaction(&id).await.unwrap();
+    assert_eq!(read["status"], "Pending Async");
+    let update = json!({"status": "Successful"});
+    store.update_transaction(&id, &update).await.unwrap();
+    assert_eq!(
+        core.transaction(id.as_str()).unwrap()["status"],
+        "Successful"
+    );
+    // Whoever uses it repeats by himself.
+    core.seen();
+    core.fail_next([Fault::Close]);
+    store.update_transaction(&id, &update).await.unwrap_err();
+    assert_eq!(core.seen().len(), 1);
 }

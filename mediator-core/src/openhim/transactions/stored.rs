@@ -77,14 +77,21 @@ impl StoredTransaction {
 #[derive(Clone, PartialEq, Default, Deserialize)]
 #[expect(missing_docs, reason = "they are what they are called")]
 pub struct StoredRequest {
+    #[serde(default, deserialize_with = "text")]
     pub host: Option<String>,
+    #[serde(default, deserialize_with = "text")]
     pub port: Option<String>,
+    #[serde(default, deserialize_with = "text")]
     pub path: Option<String>,
     #[serde(default, deserialize_with = "nothing_is_default")]
     pub headers: Map<String, Value>,
+    #[serde(default, deserialize_with = "text")]
     pub querystring: Option<String>,
+    #[serde(default, deserialize_with = "text")]
     pub body: Option<String>,
+    #[serde(default, deserialize_with = "text")]
     pub method: Option<String>,
+    #[serde(default, deserialize_with = "time")]
     pub timestamp: Option<DateTime<Utc>>,
 }
 
@@ -96,7 +103,9 @@ pub struct StoredResponse {
     pub status: Option<u16>,
     #[serde(default, deserialize_with = "nothing_is_default")]
     pub headers: Map<String, Value>,
+    #[serde(default, deserialize_with = "text")]
     pub body: Option<String>,
+    #[serde(default, deserialize_with = "time")]
     pub timestamp: Option<DateTime<Utc>>,
 }
 
@@ -104,7 +113,9 @@ pub struct StoredResponse {
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[expect(missing_docs, reason = "they are what they are called")]
 pub struct StoredOrchestration {
+    #[serde(default, deserialize_with = "text")]
     pub name: Option<String>,
+    #[serde(default, deserialize_with = "text")]
     pub group: Option<String>,
     pub request: Option<StoredRequest>,
     pub response: Option<StoredResponse>,
@@ -115,6 +126,7 @@ pub struct StoredOrchestration {
 #[derive(Clone, PartialEq, Deserialize)]
 #[expect(missing_docs, reason = "they are what they are called")]
 pub struct StoredRoute {
+    #[serde(default, deserialize_with = "text")]
     pub name: Option<String>,
     pub request: Option<StoredRequest>,
     pub response: Option<StoredResponse>,
@@ -129,7 +141,9 @@ pub struct StoredRoute {
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[expect(missing_docs, reason = "they are what they are called")]
 pub struct StoredError {
+    #[serde(default, deserialize_with = "text")]
     pub message: Option<String>,
+    #[serde(default, deserialize_with = "text")]
     pub stack: Option<String>,
 }
 
@@ -139,6 +153,20 @@ where
     T: Deserialize<'de> + Default,
 {
     Ok(Option::deserialize(deserializer)?.unwrap_or_default())
+}
+
+/// Some of what is text in core's schema is stored as a number, such as the port of core's own calls.
+fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    Ok(match Value::deserialize(deserializer)? {
+        Value::String(text) => Some(text),
+        number @ Value::Number(_) => Some(number.to_string()),
+        _ => None,
+    })
+}
+
+fn time<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<DateTime<Utc>>, D::Error> {
+    let value = Value::deserialize(deserializer)?;
+    Ok(serde_json::from_value(value).ok())
 }
 
 /// Any number is stored.
@@ -209,15 +237,20 @@ mod tests {
         let transaction: StoredTransaction = serde_json::from_str(
             r#"{
                 "_id": "5f0000000000000000000001", "status": "Almost", "routes": null,
-                "request": {"path": "/Patient/Ada", "body": "Ada", "port": "5001"},
+                "request": {"path": "/Patient/Ada", "body": "Ada", "port": 5001},
                 "response": {"status": 99999, "headers": {"set-cookie": ["Ada"]}, "body": "Ada"},
-                "orchestrations": [{"name": null, "request": {"querystring": "name=Ada"}}],
+                "orchestrations": [{"name": null, "request": {"querystring": "name=Ada", "timestamp": "now"}}],
                 "properties": {"patient": "Ada"}
             }"#,
         )
         .unwrap();
         assert_eq!(transaction.known_status(), None);
         assert_eq!(transaction.response.as_ref().unwrap().status, None);
+        let port = transaction
+            .request
+            .as_ref()
+            .and_then(|request| request.port.as_deref());
+        assert_eq!(port, Some("5001"));
         assert_eq!(transaction.orchestrations.len(), 1);
         assert!(!format!("{transaction:?}").contains("Ada"));
     }
