@@ -74,11 +74,11 @@ fn config(version: &str) -> MediatorConfig {
 
 /// Waits for what another task brings about.
 async fn eventually(mut holds: impl FnMut() -> bool) {
-    for _ in 0..500 {
+    for _ in 0..2000 {
         if holds() {
             return;
         }
         tokio::time::sleep(std::time::Duration::from_millis(10)).await;
     }
-    panic!("did not happen within five seconds");
+    panic!("did not happen within twenty seconds");
 }
