@@ -50,7 +50,8 @@ pub(super) struct TokenKey {
 /// What core tells a user who wants to make tokens.
 #[derive(Deserialize)]
 pub(super) struct TokenParameters {
-    salt: String,
+    /// Missing when the user's password was never set.
+    salt: Option<String>,
     ts: DateTime<Utc>,
 }
 
@@ -105,14 +106,15 @@ impl Authenticator {
         parameters: &TokenParameters,
         asked: DateTime<Utc>,
         answered: DateTime<Utc>,
-    ) -> TokenKey {
-        let password_hash = hex_sha512(&[&parameters.salt, self.password.expose_secret()]);
+    ) -> Option<TokenKey> {
+        let salt = parameters.salt.as_ref()?;
+        let password_hash = hex_sha512(&[salt, self.password.expose_secret()]);
         let key = TokenKey {
             password_hash: password_hash.into(),
             ahead: parameters.ts - (asked + (answered - asked) / 2),
         };
         self.known().token_key = Some(key.clone());
-        key
+        Some(key)
     }
 
     /// The headers of one request; each has a token of its own.
@@ -180,12 +182,12 @@ mod tests {
     fn a_token_is_a_hash_of_the_salted_hash_and_keeps_cores_time() {
         let authenticator = authenticator(Authentication::Token);
         let parameters = TokenParameters {
-            salt: "salt".to_owned(),
+            salt: Some("salt".to_owned()),
             ts: "2020-01-01T00:00:10Z".parse().unwrap(),
         };
         let asked = "2020-01-01T00:00:00Z".parse().unwrap();
         let answered = "2020-01-01T00:00:02Z".parse().unwrap();
-        let key = authenticator.learn(&parameters, asked, answered);
+        let key = authenticator.learn(&parameters, asked, answered).unwrap();
         assert_eq!(key.ahead, TimeDelta::seconds(9));
 
         let headers = authenticator.token(&key);

@@ -10,6 +10,7 @@ use super::OpenHimError;
 pub(crate) struct Call<'a> {
     pub(super) method: Method,
     pub(super) path: &'a [&'a str],
+    pub(super) query: Vec<(&'static str, String)>,
     pub(super) body: Option<Bytes>,
     /// Completes "not allowed to …".
     pub(super) operation: &'static str,
@@ -41,12 +42,18 @@ impl<'a> Call<'a> {
         Self {
             method,
             path,
+            query: Vec::new(),
             body: None,
             operation,
             repeat: Repeat::Unsent,
             authenticated: true,
             mediator: None,
         }
+    }
+
+    pub(crate) fn query(mut self, name: &'static str, value: impl ToString) -> Self {
+        self.query.push((name, value.to_string()));
+        self
     }
 
     /// Sends `body` as JSON.
@@ -94,16 +101,17 @@ pub(crate) struct Answer {
 impl Answer {
     /// The body as JSON. Messages leave its content out.
     pub(crate) fn json<T: DeserializeOwned>(&self) -> Result<T, OpenHimError> {
-        serde_json::from_slice(&self.body).map_err(|error| OpenHimError::AnswerNotUnderstood {
-            operation: self.operation,
-            reason: match error.classify() {
-                serde_json::error::Category::Data => format!(
-                    "JSON of another shape, line {} column {}",
-                    error.line(),
-                    error.column()
-                ),
-                _ => "not JSON".to_owned(),
-            },
+        let mut json = serde_json::Deserializer::from_slice(&self.body);
+        serde_path_to_error::deserialize(&mut json).map_err(|error| {
+            OpenHimError::AnswerNotUnderstood {
+                operation: self.operation,
+                reason: match error.inner().classify() {
+                    serde_json::error::Category::Data => {
+                        format!("JSON of another shape, at {}", error.path())
+                    }
+                    _ => "not JSON".to_owned(),
+                },
+            }
         })
     }
 }

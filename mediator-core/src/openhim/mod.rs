@@ -28,6 +28,7 @@ mod core_heartbeat;
 mod error;
 mod mediators;
 mod settings;
+mod transactions;
 mod trust;
 
 use std::fmt;
@@ -46,6 +47,10 @@ pub use core_heartbeat::CoreHeartbeat;
 pub use error::OpenHimError;
 pub use mediators::{ConfigurationWanted, RegisteredMediator};
 pub use settings::{Authentication, OpenHimSettings, Trust};
+pub use transactions::{
+    Representation, StoredError, StoredOrchestration, StoredRequest, StoredResponse, StoredRoute,
+    StoredTransaction, TransactionSearch, TransactionUpdate,
+};
 
 pub(crate) use call::{Answer, Call};
 
@@ -212,13 +217,14 @@ impl Inner {
             .accept(&call, answer)
             .and_then(|answer| answer.json())
             .map_err(Unanswered::of)?;
-        Ok(Some(self.authenticator.learn(&parameters, asked, answered)))
+        Ok(self.authenticator.learn(&parameters, asked, answered))
     }
 
     async fn transmit(&self, call: &Call<'_>, headers: HeaderMap) -> Result<Answer, Unanswered> {
         let mut request = self
             .http
             .request(call.method.clone(), self.url(call.path))
+            .query(&call.query)
             .header(ACCEPT, "application/json")
             .headers(headers);
         if let Some(body) = &call.body {

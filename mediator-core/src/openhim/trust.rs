@@ -1,4 +1,5 @@
 use std::path::Path;
+use std::time::Duration;
 
 use reqwest::{Certificate, Client, ClientBuilder, redirect};
 
@@ -9,6 +10,9 @@ pub(super) fn http_client(settings: &OpenHimSettings) -> Result<Client, OpenHimE
     let builder = Client::builder()
         .connect_timeout(settings.connect_timeout)
         .timeout(settings.timeout)
+        // Node closes an idle connection after five seconds; one that closes just when a request
+        // is sent would be a failure.
+        .pool_idle_timeout(Duration::from_secs(4))
         // Core never redirects, and a redirect would carry the user's token elsewhere.
         .redirect(redirect::Policy::none())
         .user_agent(concat!("mediator-core/", env!("CARGO_PKG_VERSION")));

@@ -133,3 +133,93 @@ fn is_nothing(value: &Value) -> bool {
         _ => false,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use super::*;
+
+    fn document() -> impl Strategy<Value = Value> {
+        let leaf = prop_oneof![
+            Just(Value::Null),
+            any::<bool>().prop_map(Value::from),
+            any::<u16>().prop_map(Value::from),
+            "[a-z0-9]{0,4}".prop_map(Value::from),
+        ];
+        leaf.prop_recursive(4, 32, 4, |inner| {
+            let field = proptest::sample::select(&KEPT[..]).prop_map(ToString::to_string);
+            prop_oneof![
+                proptest::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
+                proptest::collection::vec((field, inner), 0..4)
+                    .prop_map(|fields| Value::Object(fields.into_iter().collect())),
+            ]
+        })
+    }
+
+    /// What core makes of a document: identifiers, defaults, casts, empty lists.
+    fn stored(value: &Value) -> Value {
+        match value {
+            Value::Object(fields) => {
+                let mut stored: Map<String, Value> = fields
+                    .iter()
+                    .filter(|(_, value)| !value.is_null())
+                    .map(|(field, value)| (field.clone(), stored(value)))
+                    .collect();
+                stored.insert("_id".to_owned(), json!("5f0000000000000000000001"));
+                stored.insert("rewriteUrls".to_owned(), json!(false));
+                stored.into()
+            }
+            Value::Array(items) => items.iter().map(stored).collect(),
+            Value::Number(number) => number.to_string().into(),
+            other => other.clone(),
+        }
+    }
+
+    /// With the first text in it changed, if there is one.
+    fn changed(value: &Value) -> Option<Value> {
+        match value {
+            Value::String(text) => Some(format!("{text}!").into()),
+            Value::Array(items) => items.iter().enumerate().find_map(|(index, item)| {
+                let mut items = items.clone();
+                items[index] = changed(item)?;
+                Some(items.into())
+            }),
+            Value::Object(fields) => fields.iter().find_map(|(field, value)| {
+                let mut fields = fields.clone();
+                fields.insert(field.clone(), changed(value)?);
+                Some(fields.into())
+            }),
+            _ => None,
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_core_makes_of_a_document_is_no_difference(document in document()) {
+            prop_assert_eq!(in_value(&document, &stored(&document)), None);
+        }
+
+        #[test]
+        fn a_changed_text_is_one(document in document()) {
+            if let Some(changed) = changed(&document) {
+                prop_assert!(in_value(&changed, &stored(&document)).is_some());
+            }
+        }
+    }
+
+    #[test]
+    fn a_field_that_core_drops_is_no_difference_and_one_that_it_keeps_is() {
+        let theirs = json!({"name": "a"});
+        assert_eq!(
+            in_value(&json!({"name": "a", "x-team": "b"}), &theirs),
+            None
+        );
+        assert_eq!(
+            in_value(&json!({"name": "a", "path": "/b"}), &theirs),
+            Some("path".to_owned())
+        );
+        assert_eq!(in_value(&json!({"name": "a", "path": null}), &theirs), None);
+    }
+}

@@ -99,6 +99,14 @@ async fn a_wrong_password_says_so_and_does_not_say_it() {
 }
 
 #[tokio::test]
+async fn a_user_whose_password_was_never_set_is_not_let_in() {
+    let core = OpenHimDouble::start(Version::V4).await;
+    core.add_user(User::new("new@example.org", "", &["*"]).without_password());
+    let error = core.client_of("new@example.org", "").mediators().await;
+    assert_eq!(error.unwrap_err(), OpenHimError::WrongCredentials);
+}
+
+#[tokio::test]
 async fn a_user_without_permission_is_told_which() {
     for version in [Version::V4, Version::V8] {
         let core = OpenHimDouble::start(version).await;

@@ -9,7 +9,7 @@ use serde_json::json;
 use super::{OpenHimDouble, URN, Version, config};
 
 #[derive(Deserialize)]
-struct Settings {
+pub(crate) struct Settings {
     retries: u8,
     secret: String,
 }

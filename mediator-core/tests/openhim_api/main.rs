@@ -9,12 +9,18 @@
 #[path = "../openhim_double/mod.rs"]
 mod openhim_double;
 
+#[path = "../server/log.rs"]
+mod log;
+
 mod authentication;
 mod channels;
 mod configuration;
 mod failures;
 mod heartbeats;
+mod logs;
+mod real_core;
 mod registrations;
+mod transactions;
 mod trust;
 
 use mediator_core::mediator_config::MediatorConfig;
@@ -68,11 +74,11 @@ fn config(version: &str) -> MediatorConfig {
 
 /// Waits for what another task brings about.
 async fn eventually(mut holds: impl FnMut() -> bool) {
-    for _ in 0..500 {
+    for _ in 0..2000 {
         if holds() {
             return;
         }
         tokio::time::sleep(std::time::Duration::from_millis(10)).await;
     }
-    panic!("did not happen within five seconds");
+    panic!("did not happen within twenty seconds");
 }

@@ -12,7 +12,8 @@ use super::{State, Version};
 pub(crate) struct User {
     email: String,
     password: String,
-    salt: String,
+    /// None when the password was never set.
+    salt: Option<String>,
     /// 8.x keeps what tokens are checked with apart from what passwords are.
     has_token: bool,
     /// `*` is all; 4.x only knows that (the group admin).
@@ -30,7 +31,7 @@ impl User {
         Self {
             email: email.to_owned(),
             password: password.to_owned(),
-            salt: format!("salt of {email}"),
+            salt: Some(format!("salt of {email}")),
             has_token: false,
             permissions: permissions.iter().map(ToString::to_string).collect(),
         }
@@ -41,6 +42,11 @@ impl User {
             has_token: version == Version::V4,
             ..Self::new("root@openhim.org", "openhim-password", &["*"])
         }
+    }
+
+    /// In 4.x: whose password was never set.
+    pub(crate) fn without_password(self) -> Self {
+        Self { salt: None, ..self }
     }
 
     /// In 8.x: whose password was set by a 4.x.
@@ -67,7 +73,11 @@ pub(super) fn token_parameters(state: &State, email: &str) -> Response {
         .find(|user| user.email.eq_ignore_ascii_case(email));
     match user {
         Some(user) if user.has_token || state.version == Version::V4 => {
-            axum::Json(json!({"salt": user.salt, "ts": state.now()})).into_response()
+            let mut parameters = json!({"ts": state.now()});
+            if let Some(salt) = &user.salt {
+                parameters["salt"] = salt.as_str().into();
+            }
+            axum::Json(parameters).into_response()
         }
         Some(_) => refuse(
             StatusCode::NOT_FOUND,
@@ -95,7 +105,7 @@ pub(super) fn authenticate(state: &State, headers: &HeaderMap) -> Option<(User, 
         let user = user(text("auth-username")?)?;
         let (ts, salt) = (text("auth-ts")?, text("auth-salt")?);
         let age = state.now() - ts.parse::<DateTime<Utc>>().ok()?;
-        let hash = sha512(&format!("{}{}", user.salt, user.password));
+        let hash = sha512(&format!("{}{}", user.salt.as_ref()?, user.password));
         let known = user.has_token || state.version == Version::V4;
         let right = !salt.is_empty() && text("auth-token")? == sha512(&format!("{hash}{salt}{ts}"));
         return (known && right && age.abs() <= TimeDelta::seconds(10))
