@@ -155,7 +155,8 @@ fn header_value(text: &str) -> Result<HeaderValue, OpenHimError> {
     Ok(value)
 }
 
-fn hex_sha512(parts: &[&str]) -> String {
+/// SHA-512 of all parts one after the other, in hexadecimal digits.
+pub(super) fn hex_sha512(parts: &[&str]) -> String {
     digest(&SHA512, parts.concat().as_bytes())
         .as_ref()
         .iter()

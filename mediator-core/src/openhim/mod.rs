@@ -22,14 +22,20 @@
 //! that are safe to repeat are repeated a few times when core cannot be reached; everything is
 //! bounded in time and size. No error or log line holds a password.
 
+mod about;
+mod audits;
 mod authentication;
 mod call;
+mod channels;
+mod clients;
 mod core_heartbeat;
 mod error;
 mod mediators;
+mod roles;
 mod settings;
 mod transactions;
 mod trust;
+mod users;
 
 use std::fmt;
 use std::sync::Arc;
@@ -43,14 +49,23 @@ use http::{HeaderMap, StatusCode};
 use serde::de::DeserializeOwned;
 use url::Url;
 
+pub use about::About;
+pub use audits::{
+    Audit, AuditCode, AuditEvent, AuditObject, AuditOutcome, AuditParticipant, AuditSearch,
+    AuditSource, Audits,
+};
+pub use channels::{Channel, Channels};
+pub use clients::{Client, Clients};
 pub use core_heartbeat::CoreHeartbeat;
 pub use error::OpenHimError;
 pub use mediators::{ConfigurationWanted, RegisteredMediator};
+pub use roles::{Permission, Role, RoleChannel, RoleClient, Roles};
 pub use settings::{Authentication, OpenHimSettings, Trust};
 pub use transactions::{
     Representation, StoredError, StoredOrchestration, StoredRequest, StoredResponse, StoredRoute,
     StoredTransaction, TransactionSearch, TransactionUpdate,
 };
+pub use users::{User, Users};
 
 pub(crate) use call::{Answer, Call};
 

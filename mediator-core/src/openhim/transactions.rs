@@ -101,7 +101,7 @@ impl OpenHim {
 }
 
 /// Core fails with 500, as if it were its own fault, when an id is none of MongoDB's.
-fn check_id(operation: &'static str, id: &str) -> Result<(), OpenHimError> {
+pub(super) fn check_id(operation: &'static str, id: &str) -> Result<(), OpenHimError> {
     if id.len() == 24 && id.bytes().all(|byte| byte.is_ascii_hexdigit()) {
         Ok(())
     } else {

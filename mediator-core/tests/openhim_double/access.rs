@@ -16,6 +16,8 @@ pub(crate) struct User {
     salt: Option<String>,
     /// 8.x keeps what tokens are checked with apart from what passwords are.
     has_token: bool,
+    /// What a client of core says is its hash; without, it is made of the password.
+    token_hash: Option<String>,
     /// `*` is all; 4.x only knows that (the group admin).
     permissions: Vec<String>,
 }
@@ -33,8 +35,23 @@ impl User {
             password: password.to_owned(),
             salt: Some(format!("salt of {email}")),
             has_token: false,
+            token_hash: None,
             permissions: permissions.iter().map(ToString::to_string).collect(),
         }
+    }
+
+    /// Who cannot use a password, only tokens.
+    pub(super) fn with_token_hash(email: &str, salt: &str, hash: &str) -> Self {
+        Self {
+            salt: Some(salt.to_owned()),
+            has_token: true,
+            token_hash: Some(hash.to_owned()),
+            ..Self::new(email, "", &["*"])
+        }
+    }
+
+    pub(super) fn is(&self, email: &str) -> bool {
+        self.email.eq_ignore_ascii_case(email)
     }
 
     pub(super) fn root(version: Version) -> Self {
@@ -105,7 +122,10 @@ pub(super) fn authenticate(state: &State, headers: &HeaderMap) -> Option<(User, 
         let user = user(text("auth-username")?)?;
         let (ts, salt) = (text("auth-ts")?, text("auth-salt")?);
         let age = state.now() - ts.parse::<DateTime<Utc>>().ok()?;
-        let hash = sha512(&format!("{}{}", user.salt.as_ref()?, user.password));
+        let hash = match &user.token_hash {
+            Some(hash) => hash.clone(),
+            None => sha512(&format!("{}{}", user.salt.as_ref()?, user.password)),
+        };
         let known = user.has_token || state.version == Version::V4;
         let right = !salt.is_empty() && text("auth-token")? == sha512(&format!("{hash}{salt}{ts}"));
         return (known && right && age.abs() <= TimeDelta::seconds(10))
@@ -118,7 +138,8 @@ pub(super) fn authenticate(state: &State, headers: &HeaderMap) -> Option<(User, 
     let pair = String::from_utf8(pair).ok()?;
     let (email, password) = pair.split_once(':')?;
     let user = user(email)?;
-    (user.password == password).then(|| (user.clone(), AuthenticatedBy::Basic))
+    (user.token_hash.is_none() && user.password == password)
+        .then(|| (user.clone(), AuthenticatedBy::Basic))
 }
 
 /// 403 as core words it.

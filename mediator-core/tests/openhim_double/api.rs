@@ -13,7 +13,9 @@ use serde_json::{Map, Value, json};
 use tokio::sync::Notify;
 
 use super::access::{self, User, refuse};
-use super::{Fault, Seen, Shared, channels, mediators, transactions};
+use super::{
+    Fault, Seen, Shared, Version, audits, channels, clients, mediators, roles, transactions, users,
+};
 
 /// Closes the connection on which the request came.
 #[derive(Clone, Default)]
@@ -41,7 +43,33 @@ pub(super) fn router(state: Shared) -> Router {
         .route("/mediators/{urn}/config", put(mediators::put_config))
         .route("/mediators/{urn}/channels", post(channels::install))
         .route("/channels", get(channels::list).post(channels::add))
-        .route("/channels/{id}", get(channels::read).put(channels::update))
+        .route(
+            "/channels/{id}",
+            get(channels::read)
+                .put(channels::update)
+                .delete(channels::remove),
+        )
+        .route("/channels/{id}/trigger", post(channels::trigger))
+        .route("/clients", get(clients::list).post(clients::add))
+        .route(
+            "/clients/{id}",
+            get(clients::read)
+                .put(clients::update)
+                .delete(clients::remove),
+        )
+        .route("/roles", get(roles::list).post(roles::add))
+        .route(
+            "/roles/{name}",
+            get(roles::read).put(roles::update).delete(roles::remove),
+        )
+        .route("/users", get(users::list).post(users::add))
+        .route(
+            "/users/{email}",
+            get(users::read).put(users::update).delete(users::remove),
+        )
+        .route("/audits", get(audits::list))
+        .route("/audits/{id}", get(audits::read))
+        .route("/about", get(about))
         .route("/transactions", get(transactions::list))
         .route(
             "/transactions/{id}",
@@ -135,6 +163,14 @@ async fn heartbeat(Extracted(state): Extracted<Shared>) -> Response {
         answer["mediators"] = uptimes.into();
     }
     Json(answer).into_response()
+}
+
+async fn about(Extracted(state): Extracted<Shared>) -> Response {
+    let version = match state.lock().unwrap().version {
+        Version::V4 => "4.0.5",
+        Version::V8 => "8.5.0",
+    };
+    Json(json!({"currentCoreVersion": version, "serverTimezone": "Etc/UTC"})).into_response()
 }
 
 /// The body as core's parser leaves it: an object or array of JSON, or nothing.

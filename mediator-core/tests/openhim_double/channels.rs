@@ -110,6 +110,55 @@ pub(super) async fn update(
     refuse(StatusCode::OK, "The channel was successfully updated")
 }
 
+/// One that has had transactions is marked as deleted only.
+pub(super) async fn remove(
+    Extracted(state): Extracted<Shared>,
+    user: Asking,
+    Path(id): Path<String>,
+) -> Response {
+    let mut state = state.lock().unwrap();
+    if let Err(refusal) = check(&state, &user, "removeChannel", "channel-manage-all") {
+        return refusal;
+    }
+    let is_used = state
+        .transactions
+        .iter()
+        .any(|transaction| transaction["channelID"] == id.as_str());
+    let channels = &mut state.channels;
+    let Some(index) = channels.iter().position(|channel| channel["_id"] == id) else {
+        return refuse(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            format!(
+                "Could not remove channel by id: {id} via the API: TypeError: Cannot read \
+                 properties of null (reading 'type')"
+            ),
+        );
+    };
+    if is_used {
+        channels[index]["status"] = "deleted".into();
+    } else {
+        channels.remove(index);
+    }
+    schedule(&mut state, &id);
+    refuse(StatusCode::OK, "The channel was successfully deleted")
+}
+
+pub(super) async fn trigger(
+    Extracted(state): Extracted<Shared>,
+    user: Asking,
+    Path(id): Path<String>,
+) -> Response {
+    let mut state = state.lock().unwrap();
+    if let Err(refusal) = check(&state, &user, "triggerChannel", "channel-manage-all") {
+        return refusal;
+    }
+    if !state.channels.iter().any(|channel| channel["_id"] == id) {
+        return refuse(StatusCode::NOT_FOUND, "We could not find a channel");
+    }
+    state.triggered.push(id);
+    refuse(StatusCode::OK, "OK")
+}
+
 /// `POST /mediators/:urn/channels`: neither checks channels as `POST /channels` does, nor
 /// schedules them.
 pub(super) async fn install(
@@ -178,6 +227,8 @@ pub(super) fn store(state: &mut State, mut channel: Value) -> Result<String, Str
     }
     let id = state.id();
     channel["_id"] = id.clone().into();
+    channel["__v"] = 0.into();
+    channel["updatedBy"] = json!({"id": "1", "name": "Super User"});
     for (field, default) in [("type", "http"), ("status", "enabled")] {
         if channel[field].is_null() {
             channel[field] = default.into();

@@ -10,10 +10,14 @@
 
 mod access;
 mod api;
+mod audits;
 mod channels;
+mod clients;
 mod connections;
 mod mediators;
+mod roles;
 mod transactions;
+mod users;
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -76,6 +80,11 @@ struct State {
     channels: Vec<Value>,
     scheduled: Vec<String>,
     transactions: Vec<Value>,
+    clients: Vec<Value>,
+    roles: Vec<Value>,
+    user_documents: Vec<Value>,
+    audits: Vec<Value>,
+    triggered: Vec<String>,
     faults: Vec<(Option<&'static str>, Fault)>,
     seen: Vec<Seen>,
     next_id: u64,
@@ -94,6 +103,11 @@ impl OpenHimDouble {
             channels: Vec::new(),
             scheduled: Vec::new(),
             transactions: Vec::new(),
+            clients: Vec::new(),
+            roles: Vec::new(),
+            user_documents: Vec::new(),
+            audits: Vec::new(),
+            triggered: Vec::new(),
             faults: Vec::new(),
             seen: Vec::new(),
             next_id: 1,
@@ -236,6 +250,39 @@ impl OpenHimDouble {
             .collect()
     }
 
+    /// Identifiers of the channels that were run by hand.
+    pub(crate) fn triggered(&self) -> Vec<String> {
+        self.lock().triggered.clone()
+    }
+
+    pub(crate) fn clients(&self) -> Vec<Value> {
+        self.lock().clients.clone()
+    }
+
+    pub(crate) fn roles(&self) -> Vec<Value> {
+        self.lock().roles.clone()
+    }
+
+    pub(crate) fn users(&self) -> Vec<Value> {
+        self.lock().user_documents.clone()
+    }
+
+    /// As after logging in with another provider.
+    pub(crate) fn change_user(&self, email: &str, change: impl FnOnce(&mut Value)) {
+        let mut state = self.lock();
+        let mut users = state.user_documents.iter_mut();
+        change(users.find(|user| user["email"] == email).unwrap());
+    }
+
+    /// Stores an audit record, and gives its id.
+    pub(crate) fn add_audit(&self, mut audit: Value) -> String {
+        let mut state = self.lock();
+        let id = state.id();
+        audit["_id"] = id.clone().into();
+        state.audits.push(audit);
+        id
+    }
+
     /// Stores a transaction as routing one would, and gives its id.
     pub(crate) fn add_transaction(&self, transaction: Value) -> String {
         transactions::store(&mut self.lock(), transaction)
@@ -293,5 +340,12 @@ impl State {
     fn id(&mut self) -> String {
         self.next_id += 1;
         format!("{:024x}", self.next_id)
+    }
+}
+
+/// Drops what a schema does not have, as core does without a word.
+fn keep_schema(document: &mut Value, schema: &[&str]) {
+    if let Some(members) = document.as_object_mut() {
+        members.retain(|name, _| schema.contains(&name.as_str()));
     }
 }
