@@ -51,8 +51,9 @@ impl Transaction {
     /// until OpenHIM knows how it ended: a graceful shutdown waits for it. Status, answer, calls
     /// and properties then go to core with `PUT /transactions/:id`, again and again for
     /// [`delivery_time`](super::TransactionSettings::delivery_time). Until then the transaction
-    /// is `Pending Async`; its channel must have `isAsynchronousProcess`. What core cannot be
-    /// told is logged as an error, with the transaction's id.
+    /// is `Pending Async`, for which its channel must have `isAsynchronousProcess`; see
+    /// [`has_asynchronous_channels`](super::TransactionSettings::has_asynchronous_channels). What
+    /// core cannot be told is logged as an error, with the transaction's id.
     ///
     /// The process can end earlier. Work that must survive that belongs into a database first.
     ///
