@@ -80,7 +80,10 @@ struct Answer {
 impl Answer {
     async fn of(core: &RealOpenHimCore, path: &str) -> Self {
         let url = format!("{}{path}", core.router_url());
-        let response = reqwest::get(url).await.unwrap();
+        let response = match reqwest::get(url).await {
+            Ok(response) => response,
+            Err(error) => panic!("{error:?} {}", core.log().await),
+        };
         Self {
             status: response.status(),
             headers: response.headers().clone(),
