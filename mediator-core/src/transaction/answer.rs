@@ -6,7 +6,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use http_body_util::BodyExt as _;
 
 use super::Transaction;
-use super::accept::IsAccepted;
+use super::accept::{IsAccepted, Unfinished};
 use super::delivery::Completion;
 use super::handler_error::Retry;
 use super::recording::Outcome;
@@ -74,8 +74,10 @@ fn complete_later(transaction: &Transaction, parts: &mut Parts) {
         error: retry.map(|Retry(error)| error),
     };
     let transaction = transaction.clone();
+    let unfinished = Unfinished(Some(id.clone()));
     tokio::spawn(async move {
         transaction.deliver(&*store, &id, &completion).await;
+        unfinished.end();
     });
 }
 

@@ -21,6 +21,9 @@ use crate::server::{Refusal, Refusals};
 
 /// Makes every request of a router a [`Transaction`], and its answer what OpenHIM understands.
 ///
+/// The request's headers are believed: whoever reaches the mediator can name any client and any
+/// transaction. Let only core reach it, by its network or by client certificates.
+///
 /// ```
 /// use axum::{Router, routing::get};
 /// use mediator_core::transaction::{Transaction, TransactionLayer, TransactionSettings};
