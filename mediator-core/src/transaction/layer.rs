@@ -17,7 +17,7 @@ use super::answer::answer;
 use super::delivery::TransactionStore;
 use super::settings::TransactionSettings;
 use super::{RecordingClient, Transaction};
-use crate::server::{Refusal, Refusals};
+use crate::server::{Arrival, Refusal, Refusals};
 
 /// Makes every request of a router a [`Transaction`], and its answer what OpenHIM understands.
 ///
@@ -147,6 +147,7 @@ where
         .get::<Refusals>()
         .cloned()
         .unwrap_or_default();
+    let arrival = parts.extensions.get::<Arc<Arrival>>().cloned();
     let span = tracing::info_span!(
         "transaction",
         id = transaction.id().map(|id| id.as_str()),
@@ -171,9 +172,13 @@ where
     let response = match caught {
         Ok(Ok(response)) => response,
         Ok(Err(_panic)) => refusals.answer(&Refusal::Panicked),
-        Err(_) => refusals.answer(&Refusal::TimedOut {
-            limit: begun.elapsed(),
-        }),
+        Err(_) => {
+            let limit = begun.elapsed();
+            refusals.answer(&match arrival {
+                Some(arrival) if arrival.is_awaited() => Refusal::BodyTooSlow { limit },
+                _ => Refusal::TimedOut { limit },
+            })
+        }
     };
     answer(&transaction, response).await
 }
