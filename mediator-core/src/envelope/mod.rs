@@ -51,6 +51,10 @@ pub use timestamp::Timestamp;
 pub struct Envelope {
     #[serde(rename = "x-mediator-urn")]
     mediator_urn: String,
+    #[serde(
+        default = "TransactionStatus::pending_async",
+        skip_serializing_if = "TransactionStatus::is_pending_async"
+    )]
     status: TransactionStatus,
     #[serde(serialize_with = "recorded_response::write_answer")]
     response: RecordedResponse,
@@ -68,6 +72,10 @@ impl Envelope {
 
     /// An envelope without orchestrations and properties. The answer loses its body where its
     /// status has none (204, 205, 304); 1xx, which is no answer, becomes 500.
+    ///
+    /// [`TransactionStatus::PendingAsync`] is not written: OpenHIM 4 does not know it and would lose
+    /// the answer, and later versions set it by themselves on a channel with
+    /// `isAsynchronousProcess`.
     #[must_use]
     pub fn new(
         mediator_urn: impl Into<String>,

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 pub enum TransactionStatus {
     /// Core waits for the mediator. Core sets it; whoever sets it by hand leaves it so for ever.
     Processing,
-    /// Answered as accepted; the mediator will complete it.
+    /// Answered as accepted; the mediator will complete it. OpenHIM 4 does not know it.
     #[serde(rename = "Pending Async")]
     PendingAsync,
     /// Everything went well.
@@ -22,6 +22,14 @@ pub enum TransactionStatus {
 }
 
 impl TransactionStatus {
+    pub(super) fn pending_async() -> Self {
+        Self::PendingAsync
+    }
+
+    pub(super) fn is_pending_async(&self) -> bool {
+        *self == Self::PendingAsync
+    }
+
     /// As core spells it.
     #[must_use]
     pub fn as_str(self) -> &'static str {

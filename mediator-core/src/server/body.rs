@@ -63,7 +63,7 @@ fn is_length_limit(error: &axum::Error) -> bool {
 
 /// How a request's body arrives, as seen from outside the application.
 #[derive(Debug)]
-pub(super) struct Arrival {
+pub(crate) struct Arrival {
     limit: usize,
     awaited: AtomicBool,
     unread: Mutex<Option<Limited<Body>>>,
@@ -79,7 +79,7 @@ impl Arrival {
     }
 
     /// Whether the application is waiting for the client to send more.
-    pub(super) fn is_awaited(&self) -> bool {
+    pub(crate) fn is_awaited(&self) -> bool {
         self.awaited.load(Ordering::Relaxed)
     }
 

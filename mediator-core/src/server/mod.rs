@@ -68,6 +68,7 @@ pub use tls::{
 };
 
 use admission::Admission;
+pub(crate) use body::Arrival;
 use health::ReadyChecks;
 use observation::Observation;
 pub(crate) use refusal::Refusals;

@@ -51,8 +51,9 @@ impl Transaction {
     /// until OpenHIM knows how it ended: a graceful shutdown waits for it. Status, answer, calls
     /// and properties then go to core with `PUT /transactions/:id`, again and again for
     /// [`delivery_time`](super::TransactionSettings::delivery_time). Until then the transaction
-    /// is `Pending Async`; its channel must have `isAsynchronousProcess`. What core cannot be
-    /// told is logged as an error, with the transaction's id.
+    /// is `Pending Async`, for which its channel must have `isAsynchronousProcess`; see
+    /// [`has_asynchronous_channels`](super::TransactionSettings::has_asynchronous_channels). What
+    /// core cannot be told is logged as an error, with the transaction's id.
     ///
     /// The process can end earlier. Work that must survive that belongs into a database first.
     ///
@@ -89,7 +90,7 @@ impl Transaction {
             "accepted work",
             transaction = self.id().map(TransactionId::as_str)
         );
-        let unfinished = Unfinished(self.id().cloned());
+        let unfinished = Unfinished(destination.as_ref().map(|(id, _)| id.clone()));
         let finish = async move {
             let work = AssertUnwindSafe(work).catch_unwind();
             let response = response_of(later.clone().scope(work).await);
@@ -169,11 +170,11 @@ async fn completion(transaction: &Transaction, response: Response) -> Completion
     }
 }
 
-/// Tells the log when accepted work is dropped, as the end of the process does.
-struct Unfinished(Option<TransactionId>);
+/// Tells the log when what core has to be told is dropped, as the end of the process does.
+pub(super) struct Unfinished(pub(super) Option<TransactionId>);
 
 impl Unfinished {
-    fn end(mut self) {
+    pub(super) fn end(mut self) {
         self.0 = None;
     }
 }
@@ -181,7 +182,7 @@ impl Unfinished {
 impl Drop for Unfinished {
     fn drop(&mut self) {
         if let Some(id) = &self.0 {
-            tracing::error!(transaction = %id, "accepted work was given up before its end");
+            tracing::error!(transaction = %id, "OpenHIM is not told how a transaction ended: the process ends before");
         }
     }
 }

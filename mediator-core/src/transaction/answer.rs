@@ -6,10 +6,11 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use http_body_util::BodyExt as _;
 
 use super::Transaction;
-use super::accept::IsAccepted;
+use super::accept::{IsAccepted, Unfinished};
 use super::delivery::Completion;
 use super::handler_error::Retry;
 use super::recording::Outcome;
+use super::settings::TransactionSettings;
 use crate::envelope::{BodyText, Envelope, RecordedResponse, Timestamp, TransactionStatus};
 
 const ENVELOPE: HeaderValue = HeaderValue::from_static(Envelope::MEDIA_TYPE);
@@ -44,7 +45,7 @@ pub(super) async fn answer(transaction: &Transaction, response: Response) -> Res
         }
     };
     let outcome = transaction.close().unwrap_or_default();
-    envelop(&transaction.settings().mediator_urn, parts, text, outcome)
+    envelop(transaction.settings(), parts, text, outcome)
 }
 
 /// Core takes this answer as it is, and makes a status of the one of HTTP. What else there is to
@@ -73,21 +74,29 @@ fn complete_later(transaction: &Transaction, parts: &mut Parts) {
         error: retry.map(|Retry(error)| error),
     };
     let transaction = transaction.clone();
+    let unfinished = Unfinished(Some(id.clone()));
     tokio::spawn(async move {
         transaction.deliver(&*store, &id, &completion).await;
+        unfinished.end();
     });
 }
 
-fn envelop(mediator_urn: &str, mut parts: Parts, text: BodyText, outcome: Outcome) -> Response {
+fn envelop(
+    settings: &TransactionSettings,
+    mut parts: Parts,
+    text: BodyText,
+    outcome: Outcome,
+) -> Response {
     drop_hop_by_hop(&mut parts.headers);
     let status = match parts.extensions.remove::<IsAccepted>() {
-        Some(IsAccepted) => TransactionStatus::PendingAsync,
+        Some(IsAccepted) if settings.has_asynchronous_channels => TransactionStatus::PendingAsync,
+        Some(IsAccepted) => TransactionStatus::Processing,
         None => transaction_status(parts.status, outcome.has_failures),
     };
     let response = RecordedResponse::new(parts.status, Timestamp::now())
         .headers(parts.headers)
         .body(text);
-    let mut envelope = Envelope::new(mediator_urn, status, response)
+    let mut envelope = Envelope::new(&*settings.mediator_urn, status, response)
         .orchestrations(outcome.orchestrations)
         .properties(outcome.properties);
     if let Some(Retry(error)) = parts.extensions.remove::<Retry>() {

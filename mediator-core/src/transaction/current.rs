@@ -97,8 +97,9 @@ impl Transaction {
         CURRENT.try_with(Self::clone).ok()
     }
 
-    /// `work`, with the current transaction also where another task runs it. It outlives the
-    /// request, and so has no deadline; what it does after the answer is not recorded.
+    /// `work`, with the current transaction also where another task runs it. It can outlive the
+    /// request, and so has no deadline; what it does after the answer is not recorded, and a
+    /// shutdown waits for it.
     ///
     /// ```
     /// # use mediator_core::transaction::Transaction;

@@ -17,9 +17,12 @@ use super::answer::answer;
 use super::delivery::TransactionStore;
 use super::settings::TransactionSettings;
 use super::{RecordingClient, Transaction};
-use crate::server::{Refusal, Refusals};
+use crate::server::{Arrival, Refusal, Refusals};
 
 /// Makes every request of a router a [`Transaction`], and its answer what OpenHIM understands.
+///
+/// The request's headers are believed: whoever reaches the mediator can name any client and any
+/// transaction. Let only core reach it, by its network or by client certificates.
 ///
 /// ```
 /// use axum::{Router, routing::get};
@@ -144,6 +147,7 @@ where
         .get::<Refusals>()
         .cloned()
         .unwrap_or_default();
+    let arrival = parts.extensions.get::<Arc<Arrival>>().cloned();
     let span = tracing::info_span!(
         "transaction",
         id = transaction.id().map(|id| id.as_str()),
@@ -168,9 +172,13 @@ where
     let response = match caught {
         Ok(Ok(response)) => response,
         Ok(Err(_panic)) => refusals.answer(&Refusal::Panicked),
-        Err(_) => refusals.answer(&Refusal::TimedOut {
-            limit: begun.elapsed(),
-        }),
+        Err(_) => {
+            let limit = begun.elapsed();
+            refusals.answer(&match arrival {
+                Some(arrival) if arrival.is_awaited() => Refusal::BodyTooSlow { limit },
+                _ => Refusal::TimedOut { limit },
+            })
+        }
     };
     answer(&transaction, response).await
 }

@@ -16,6 +16,7 @@
 //! | panics | any | `Failed` | 500 | no |
 //! | [accepts](Transaction::accept) | any | `Pending Async`, then as above | 202 | only if worth a retry |
 //! | does not answer in time | any | `Failed` | 504 | no |
+//! | waits for a body that does not arrive in time | any | as other 4xx | 408 | no |
 //!
 //! A call has failed when there was no answer (unreachable, too slow, broken off, too long) or one
 //! of 500 and more, and when it was recorded with an error. A back end's 4xx is no failure by

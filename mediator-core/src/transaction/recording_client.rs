@@ -1,4 +1,4 @@
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use axum::body::Bytes;
@@ -23,6 +23,8 @@ use crate::telemetry;
 /// client of [`Transaction::client`] was told; any other takes [`Transaction::current`], so that
 /// it can be made once and kept deep inside an application. Without any, it only makes the call.
 ///
+/// A call that is dropped before it was answered is recorded as a failed one.
+///
 /// ```
 /// # use mediator_core::transaction::{CallError, RecordingClient, Transaction};
 /// async fn name_of(transaction: &Transaction, id: &str) -> Result<String, CallError> {
@@ -34,9 +36,24 @@ use crate::telemetry;
 /// ```
 #[derive(Debug, Clone)]
 pub struct RecordingClient {
-    http: Result<reqwest::Client, Arc<str>>,
+    http: Http,
     group: Option<Arc<str>>,
     transaction: Option<Transaction>,
+}
+
+/// A client of reqwest's, or why there is none. Made on first use if it was not given: that reads
+/// the system's certificates.
+#[derive(Debug, Clone)]
+struct Http(Arc<OnceLock<Result<reqwest::Client, Arc<str>>>>);
+
+impl Http {
+    fn client(&self) -> Result<&reqwest::Client, Arc<str>> {
+        let client = self.0.get_or_init(|| {
+            let client = reqwest::Client::builder().build();
+            client.map_err(|error| error.to_string().into())
+        });
+        client.as_ref().map_err(Arc::clone)
+    }
 }
 
 impl RecordingClient {
@@ -44,7 +61,7 @@ impl RecordingClient {
     #[must_use]
     pub fn new(http: reqwest::Client) -> Self {
         Self {
-            http: Ok(http),
+            http: Http(Arc::new(OnceLock::from(Ok(http)))),
             group: None,
             transaction: None,
         }
@@ -52,9 +69,8 @@ impl RecordingClient {
 
     /// With a client of reqwest's defaults, which fails where it is used if it cannot be made.
     pub(super) fn with_defaults() -> Self {
-        let http = reqwest::Client::builder().build();
         Self {
-            http: http.map_err(|error| error.to_string().into()),
+            http: Http(Arc::new(OnceLock::new())),
             group: None,
             transaction: None,
         }
@@ -91,13 +107,11 @@ impl RecordingClient {
 
     /// A call with any method.
     pub fn request(&self, name: impl Into<String>, method: Method, url: impl IntoUrl) -> Call {
-        let http = self.http.as_ref();
+        let http = self.http.client();
         Call {
             client: self.clone(),
             name: name.into(),
-            request: http
-                .map(|http| http.request(method, url))
-                .map_err(Arc::clone),
+            request: http.map(|http| http.request(method, url)),
         }
     }
 
@@ -111,7 +125,7 @@ impl RecordingClient {
         name: &str,
         mut request: Request,
     ) -> Result<CallResponse, CallError> {
-        let http = self.http.as_ref().map_err(|reason| CallError::Client {
+        let http = self.http.client().map_err(|reason| CallError::Client {
             name: name.to_owned(),
             reason: reason.to_string(),
         })?;

@@ -40,6 +40,10 @@ pub struct TransactionSettings {
     /// How long before the request's deadline its calls end, so that there is time to answer; a
     /// tenth of the request's time at most.
     pub answer_margin: Duration,
+    /// Whether core has channels with `isAsynchronousProcess`, which show an
+    /// [accepted](super::Transaction::accept) transaction as `Pending Async`: OpenHIM 8 has them.
+    /// Without, it is `Processing` until it is complete.
+    pub has_asynchronous_channels: bool,
     /// How long core is tried to be told what could not be in an answer, such as how
     /// [accepted](super::Transaction::accept) work ended.
     pub delivery_time: Duration,
@@ -48,7 +52,8 @@ pub struct TransactionSettings {
 impl TransactionSettings {
     /// For the mediator of this URN: envelopes when called by OpenHIM, 64 KiB of each recorded
     /// body, 2 MiB and 250 calls of one transaction, answers up to 4 MiB in envelopes and 32 MiB
-    /// from back ends, 30 s for a call, 250 ms for answering, an hour to reach core.
+    /// from back ends, 30 s for a call, 250 ms for answering, asynchronous
+    /// channels, an hour to reach core.
     #[must_use]
     pub fn new(mediator_urn: impl Into<String>) -> Self {
         Self {
@@ -62,6 +67,7 @@ impl TransactionSettings {
             maximum_call_body_bytes: 32 * 1024 * 1024,
             call_timeout: Duration::from_secs(30),
             answer_margin: Duration::from_millis(250),
+            has_asynchronous_channels: true,
             delivery_time: Duration::from_secs(3600),
         }
     }

@@ -293,7 +293,10 @@ impl Core {
             }
             .to_owned(),
             status => {
-                let known = status.as_str().filter(|status| STATUSES.contains(status));
+                let known = status.as_str().filter(|status| {
+                    STATUSES.contains(status)
+                        && !(self.version == Version::V4 && *status == "Pending Async")
+                });
                 if known.is_none() {
                     match self.version {
                         Version::V4 => self.nothing_stored("status is not a valid enum value"),

@@ -104,6 +104,12 @@ fn a_bad_envelope_is_punished(#[case] pointer: &str, #[case] value: Value, #[cas
 #[test]
 fn a_status_of_ones_own_is_stored_by_one_and_loses_everything_with_the_other() {
     let mut envelope = good();
+    envelope["status"] = json!("Pending Async");
+    assert_eq!(punishments(Version::V8, &envelope), []);
+    assert!(matches!(
+        punishments(Version::V4, &envelope)[..],
+        [Punishment::NothingStored(_)]
+    ));
     envelope["status"] = json!("Done");
     assert!(matches!(
         punishments(Version::V8, &envelope)[..],

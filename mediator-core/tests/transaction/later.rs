@@ -14,7 +14,7 @@ use mediator_core::transaction::{
 use tokio::sync::Notify;
 
 use super::core_api::CoreApi;
-use super::{Mediator, URN, backend, serve};
+use super::{ID, Mediator, URN, backend, log, serve};
 
 async fn start(core: &CoreApi, settings: TransactionSettings, routes: Router) -> Mediator {
     let layer = TransactionLayer::new(settings).completed_through(Arc::new(core.clone()));
@@ -145,6 +145,34 @@ async fn without_a_user_of_the_api_nothing_is_accepted_from_openhim() {
     let envelope = mediator.get("/").await.envelope();
     assert_eq!(envelope.answer().status(), 500);
     assert_eq!(mediator.get_without_openhim("/").await.status, 202);
+}
+
+#[tokio::test]
+async fn what_core_cannot_be_told_is_in_the_log() {
+    log::capture();
+    let routes = Router::new().route(
+        "/",
+        get(|transaction: Transaction| async move { transaction.accept(|_| async { Ok("done") }) }),
+    );
+    let core = CoreApi::waiting();
+    core.fail_next(vec![StoreError::transient("core is down"); 100]);
+    let settings = TransactionSettings {
+        delivery_time: Duration::from_millis(700),
+        ..TransactionSettings::new(URN)
+    };
+    let mediator = start(&core, settings, routes).await;
+    mediator.get("/").await;
+    for _ in 0..300 {
+        if log::written().contains("OpenHIM does not know how") {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    let text = log::written();
+    let line = text.lines().find(|line| line.contains("does not know"));
+    let line = line.unwrap_or_else(|| panic!("{text}"));
+    assert!(line.contains("ERROR") && line.contains(ID), "{line}");
+    assert!(line.contains("core is down"), "{line}");
 }
 
 #[tokio::test]

@@ -9,6 +9,8 @@
 mod calls;
 mod core_api;
 mod later;
+#[path = "../server/log.rs"]
+mod log;
 mod mistakes;
 mod outcomes;
 

@@ -95,6 +95,18 @@ async fn a_handler_that_hangs_is_given_up_and_core_sees_what_it_did() {
 }
 
 #[tokio::test]
+async fn a_body_that_does_not_arrive_is_its_senders_mistake() {
+    let routes = Router::new().route("/", post(|body: RequestBody| async move { body.0 }));
+    let settings = TransactionSettings::new(URN);
+    let mediator = Mediator::with(quick(), settings, routes).await;
+    let chunks = futures::stream::pending::<Result<Vec<u8>, std::io::Error>>();
+    let body = reqwest::Body::wrap_stream(chunks);
+    let answer = Answer::of(mediator.request("POST", "/").body(body)).await;
+    assert_eq!(answer.status, 408);
+    assert_eq!(answer.envelope().status(), TransactionStatus::Completed);
+}
+
+#[tokio::test]
 async fn ten_megabytes_are_too_much() {
     let routes = Router::new().route(
         "/",
