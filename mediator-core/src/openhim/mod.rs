@@ -25,6 +25,7 @@
 mod authentication;
 mod call;
 mod core_heartbeat;
+mod environment;
 mod error;
 mod mediators;
 mod settings;
@@ -44,6 +45,7 @@ use serde::de::DeserializeOwned;
 use url::Url;
 
 pub use core_heartbeat::CoreHeartbeat;
+pub use environment::EnvironmentError;
 pub use error::OpenHimError;
 pub use mediators::{ConfigurationWanted, RegisteredMediator};
 pub use settings::{Authentication, OpenHimSettings, Trust};
