@@ -37,9 +37,7 @@ impl OpenHimSettings {
         Self::from_variables(|name| std::env::var(name).ok())
     }
 
-    fn from_variables(
-        variable: impl Fn(&str) -> Option<String>,
-    ) -> Result<Self, EnvironmentError> {
+    fn from_variables(variable: impl Fn(&str) -> Option<String>) -> Result<Self, EnvironmentError> {
         let variable = |name: &str| variable(name).filter(|value| !value.is_empty());
         let mut mistakes = Vec::new();
         let mut required = |name: &str| {

@@ -29,6 +29,7 @@ mod call;
 mod channels;
 mod clients;
 mod core_heartbeat;
+mod environment;
 mod error;
 mod mediators;
 mod roles;
@@ -57,6 +58,7 @@ pub use audits::{
 pub use channels::{Channel, Channels};
 pub use clients::{Client, Clients};
 pub use core_heartbeat::CoreHeartbeat;
+pub use environment::EnvironmentError;
 pub use error::OpenHimError;
 pub use mediators::{ConfigurationWanted, RegisteredMediator};
 pub use roles::{Permission, Role, RoleChannel, RoleClient, Roles};

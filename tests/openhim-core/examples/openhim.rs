@@ -1,0 +1,27 @@
+//! An OpenHIM core to try mediators with, until it is ended by Ctrl-C. Its database is in memory.
+//!
+//! ```sh
+//! tests/openhim-core/install openhim
+//! OPENHIM_CORE_FOR_TESTS=openhim cargo run -p real-openhim-core --example openhim
+//! ```
+#![allow(clippy::print_stdout, reason = "says where it is")]
+
+use std::future::pending;
+
+use real_openhim_core::RealOpenHimCore;
+
+#[tokio::main]
+async fn main() {
+    let Some(core) = RealOpenHimCore::start().await else {
+        return; // it has said why
+    };
+    println!("export OPENHIM_API_URL={}", core.api_url());
+    println!("export OPENHIM_USERNAME={}", RealOpenHimCore::USERNAME);
+    println!("export OPENHIM_PASSWORD={}", RealOpenHimCore::PASSWORD);
+    println!(
+        "export OPENHIM_CA_FILE={}",
+        core.certificate_authority().display()
+    );
+    println!("# clients send to {}", core.router_url());
+    pending::<()>().await;
+}
