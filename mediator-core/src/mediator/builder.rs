@@ -117,7 +117,10 @@ impl MediatorBuilder {
         let config = Arc::new(self.config);
         let has_jobs = !self.jobs.is_empty();
         let jobs = (self.make_jobs)(self.jobs)?;
-        let layer = TransactionLayer::new(self.transactions);
+        let mut layer = TransactionLayer::new(self.transactions);
+        if let Some(openhim) = &self.openhim {
+            layer = layer.completed_through(Arc::new(openhim.clone()));
+        }
         let mut router = self.router;
         if has_jobs {
             router = router.merge(jobs.polling_routes());
