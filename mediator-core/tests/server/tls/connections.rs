@@ -56,13 +56,18 @@ async fn the_address_of_the_client_is_known() {
 }
 
 #[tokio::test]
-async fn plain_http_is_not_answered() {
+async fn plain_http_is_told_so() {
     let authority = Authority::new();
     let folder = Folder::new(&authority.server());
     let server = serve(folder.settings()).await;
-    let mut stream = server.raw("GET / HTTP/1.1\r\nhost: x\r\n\r\n").await;
+    let answer = server.post("/", vec![b'x'; 1_000_000]).await;
+    assert_eq!(answer.status, 400);
+    assert_eq!(answer.text(), "this port speaks HTTPS, not plain HTTP");
+    says_hello(&server, &authority).await;
+    // Neither HTTP nor TLS.
+    let mut stream = server.raw("\0\0\0\0\0\0\0\0\0\0").await;
     let answer = read_to_end(&mut stream).await;
-    assert!(!answer.contains("HTTP/1.1 200") && !answer.contains("hello"));
+    assert!(!answer.contains("HTTP"), "{answer}");
     says_hello(&server, &authority).await;
 }
 
