@@ -11,13 +11,15 @@ use std::time::Duration;
 use axum::Router;
 use axum::extract::ConnectInfo;
 use axum::routing::get;
-use mediator_core::server::{ClientCertificate, ClientCertificates, Server, TlsSettings};
+use mediator_core::server::{
+    ClientCertificate, ClientCertificates, Server, ServerSettings, TlsSettings,
+};
 use rcgen::{
     BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
 };
 use tempfile::TempDir;
 
-use super::{Running, quick, start};
+use super::{Running, start};
 
 /// Someone who issues certificates.
 struct Authority {
@@ -101,7 +103,6 @@ impl Folder {
 
     fn settings(&self) -> TlsSettings {
         TlsSettings {
-            handshake_timeout: Duration::from_millis(200),
             reload_interval: Duration::from_millis(20),
             ..TlsSettings::new(self.path("tls.crt"), self.path("tls.key"))
         }
@@ -150,7 +151,8 @@ fn application() -> Router {
 }
 
 async fn serve(settings: TlsSettings) -> Running {
-    start(Server::new(quick()).tls(settings), application()).await
+    let server = Server::new(ServerSettings::default()).tls(settings);
+    start(server, application()).await
 }
 
 fn client(authority: &Authority, identity: Option<&Pair>) -> reqwest::Client {

@@ -1,5 +1,6 @@
 //! TLS by rustls, with files that may change while the server runs.
 
+mod begun;
 mod client_certificate;
 mod distinguished_name;
 mod identity;
@@ -20,6 +21,7 @@ pub use client_certificate::{ClientCertificate, SubjectAlternativeName};
 pub use mistake::{TlsError, TlsMistake};
 pub use settings::{ClientCertificates, TlsSettings, TlsVersion};
 
+use begun::Begun;
 use identity::Identity;
 
 /// TLS as connections begin with it now.
@@ -42,25 +44,28 @@ impl Tls {
     pub(super) async fn handshake<Io>(
         &self,
         io: Io,
-    ) -> Option<(TlsStream<Io>, Option<ClientCertificate>)>
+    ) -> Option<(TlsStream<Begun<Io>>, Option<ClientCertificate>)>
     where
         Io: AsyncRead + AsyncWrite + Unpin,
     {
         let config = Arc::clone(&self.identity().config);
-        let (result, shaken) =
-            match timeout(self.handshake_timeout, TlsAcceptor::from(config).accept(io)).await {
-                Err(_) => {
-                    tracing::debug!("a TLS handshake took too long");
-                    ("timed out", None)
+        let accepted = async {
+            let begun = Begun::with_tls(io).await?;
+            TlsAcceptor::from(config).accept(begun).await
+        };
+        let (result, shaken) = match timeout(self.handshake_timeout, accepted).await {
+            Err(_) => {
+                tracing::debug!("a TLS handshake took too long");
+                ("timed out", None)
+            }
+            Ok(accepted) => match accepted.and_then(with_client_certificate) {
+                Ok(shaken) => ("succeeded", Some(shaken)),
+                Err(error) => {
+                    tracing::debug!(%error, "a TLS handshake failed");
+                    ("failed", None)
                 }
-                Ok(accepted) => match accepted.and_then(with_client_certificate) {
-                    Ok(shaken) => ("succeeded", Some(shaken)),
-                    Err(error) => {
-                        tracing::debug!(%error, "a TLS handshake failed");
-                        ("failed", None)
-                    }
-                },
-            };
+            },
+        };
         metrics::counter!("tls_handshakes_total", "result" => result).increment(1);
         shaken
     }

@@ -56,13 +56,18 @@ async fn the_address_of_the_client_is_known() {
 }
 
 #[tokio::test]
-async fn plain_http_is_not_answered() {
+async fn plain_http_is_told_so() {
     let authority = Authority::new();
     let folder = Folder::new(&authority.server());
     let server = serve(folder.settings()).await;
-    let mut stream = server.raw("GET / HTTP/1.1\r\nhost: x\r\n\r\n").await;
+    let answer = server.post("/", vec![b'x'; 1_000_000]).await;
+    assert_eq!(answer.status, 400);
+    assert_eq!(answer.text(), "this port speaks HTTPS, not plain HTTP");
+    says_hello(&server, &authority).await;
+    // Neither HTTP nor TLS.
+    let mut stream = server.raw("\0\0\0\0\0\0\0\0\0\0").await;
     let answer = read_to_end(&mut stream).await;
-    assert!(!answer.contains("HTTP/1.1 200") && !answer.contains("hello"));
+    assert!(!answer.contains("HTTP"), "{answer}");
     says_hello(&server, &authority).await;
 }
 
@@ -81,16 +86,18 @@ async fn a_client_that_trusts_another_authority_hangs_up() {
 async fn a_hanging_handshake_is_given_up_and_nobody_waits_for_it() {
     let authority = Authority::new();
     let folder = Folder::new(&authority.server());
-    let server = serve(folder.settings()).await;
+    let mut settings = folder.settings();
+    settings.handshake_timeout = Duration::from_secs(1);
+    let server = serve(settings).await;
     // Nothing, and the head of a record that does not come.
     for sent in ["", "\x16\x03\x01\x02\x00\x01"] {
         let start = Instant::now();
         let mut stream = server.raw(sent).await;
         says_hello(&server, &authority).await;
-        assert!(start.elapsed() < Duration::from_millis(150));
+        assert!(start.elapsed() < Duration::from_millis(900));
         read_to_end(&mut stream).await;
-        assert!(start.elapsed() >= Duration::from_millis(150), "{sent:?}");
-        assert!(start.elapsed() < Duration::from_secs(2), "{sent:?}");
+        assert!(start.elapsed() >= Duration::from_millis(900), "{sent:?}");
+        assert!(start.elapsed() < Duration::from_secs(4), "{sent:?}");
     }
     let answer = ask(&server, &authority, None, "/metrics").await.unwrap();
     for result in ["succeeded", "timed out"] {
@@ -110,5 +117,5 @@ async fn a_shutdown_does_not_wait_for_handshakes() {
     tokio::time::sleep(Duration::from_millis(50)).await;
     let start = Instant::now();
     server.stop().await;
-    assert!(start.elapsed() < Duration::from_millis(300));
+    assert!(start.elapsed() < Duration::from_secs(5));
 }
