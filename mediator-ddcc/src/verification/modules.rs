@@ -2,14 +2,15 @@
 //! searched for and nothing corrected. Whatever is not exactly as ISO/IEC 18004 says is an error:
 //! patterns, format and version information, error correction codewords and padding.
 //!
-//! It shares nothing with what draws the codes. The tests hold it against libraries that others
-//! wrote.
+//! It shares only the arithmetic of error correction with what draws the codes. The tests hold both
+//! against libraries that others wrote.
 
 use std::io::Cursor;
 use std::sync::OnceLock;
 
 use rxing::qrcode::common::{ErrorCorrectionLevel, Version};
 
+use crate::codes::qr_code::reed_solomon::Divisor;
 use crate::codes::qr_code::{ErrorCorrection, QUIET_ZONE};
 
 /// Pixels of an image along one side of a module.
@@ -59,21 +60,29 @@ impl Square {
             return Err(UNREADABLE);
         }
         let mut modules = Vec::with_capacity(size * size);
+        let mut line = Vec::with_capacity(2 * stride);
         for (y, lines) in pixels.chunks_exact(stride * SCALE).enumerate() {
             let (first, others) = lines.split_at(stride);
             if others.chunks_exact(stride).any(|line| line != first) {
                 return Err(NOT_MODULES);
             }
-            // Four pixels are half a byte.
+            // Four pixels are half a byte: 0 is dark, 15 light.
             let halves = first.iter().flat_map(|byte| [byte >> 4, byte & 0x0F]);
-            for (x, half) in halves.take(size + 2 * QUIET_ZONE).enumerate() {
-                let inside = QUIET_ZONE..QUIET_ZONE + size;
-                match half {
-                    0x0F if inside.contains(&x) && inside.contains(&y) => modules.push(0),
-                    0x00 if inside.contains(&x) && inside.contains(&y) => modules.push(1),
-                    0x0F => {}
-                    _ => return Err(NOT_MODULES),
+            line.clear();
+            line.extend(halves.take(size + 2 * QUIET_ZONE));
+            let (left, rest) = line.split_at(QUIET_ZONE);
+            let (inside, right) = rest.split_at(size);
+            let is_light = |half: &u8| *half == 0x0F;
+            if !left.iter().chain(right).all(is_light) {
+                return Err(NOT_MODULES);
+            }
+            if (QUIET_ZONE..QUIET_ZONE + size).contains(&y) {
+                if inside.iter().any(|half| !matches!(half, 0x00 | 0x0F)) {
+                    return Err(NOT_MODULES);
                 }
+                modules.extend(inside.iter().map(|half| half & 1 ^ 1));
+            } else if !inside.iter().all(is_light) {
+                return Err(NOT_MODULES);
             }
         }
         Ok(Self { size, modules })
@@ -333,80 +342,13 @@ fn data_codewords(
         if *length > shortest {
             all.extend(data.get(shortest * lengths.len() + block - longer));
         }
-        let expected = divisor.remainder(all.get(start..).unwrap_or_default());
+        let expected = divisor.codewords(all.get(start..).unwrap_or_default());
         let found = corrections.iter().skip(block).step_by(lengths.len());
         if !found.copied().eq(expected.take(correction)) {
             return Err(BROKEN);
         }
     }
     Ok(all)
-}
-
-/// The generator polynomial of a Reed-Solomon code over GF(2^8) modulo x^8 + x^4 + x^3 + x^2 + 1
-/// (section 7.5.2): its multiples by every element, the highest coefficient first and without the
-/// leading one, in 32 bytes.
-struct Divisor {
-    multiples: Vec<[u128; 2]>,
-}
-
-impl Divisor {
-    /// A degree of 30 at most, which is the largest that QR codes have.
-    fn of_degree(degree: usize) -> Option<&'static Self> {
-        static DIVISORS: [OnceLock<Divisor>; 31] = [const { OnceLock::new() }; 31];
-        Some(DIVISORS.get(degree)?.get_or_init(|| Self::new(degree)))
-    }
-
-    fn new(degree: usize) -> Self {
-        // (x - 1)(x - 2)(x - 4)…, the lowest coefficient first.
-        let mut polynomial = vec![1];
-        let mut root = 1;
-        for _ in 0..degree {
-            let mut product = vec![0; polynomial.len() + 1];
-            for (power, coefficient) in polynomial.iter().enumerate() {
-                product[power + 1] ^= coefficient;
-                product[power] ^= multiply(*coefficient, root);
-            }
-            polynomial = product;
-            root = multiply(root, 2);
-        }
-        let multiples = (0..=u8::MAX).map(|factor| {
-            let mut bytes = [0; 32];
-            for (byte, coefficient) in bytes.iter_mut().zip(polynomial.iter().rev().skip(1)) {
-                *byte = multiply(*coefficient, factor);
-            }
-            let (high, low) = bytes.split_at(16);
-            [high, low].map(|half| {
-                half.iter()
-                    .fold(0, |all, byte| all << 8 | u128::from(*byte))
-            })
-        });
-        Self {
-            multiples: multiples.collect(),
-        }
-    }
-
-    /// Remainder of the data times x^degree, 32 bytes of which the first `degree` count.
-    fn remainder(&self, data: &[u8]) -> impl Iterator<Item = u8> + use<> {
-        let [mut high, mut low] = [0_u128; 2];
-        for byte in data {
-            let factor = byte ^ (high >> 120) as u8;
-            let [multiple_high, multiple_low] = self
-                .multiples
-                .get(usize::from(factor))
-                .copied()
-                .unwrap_or_default();
-            high = (high << 8 | low >> 120) ^ multiple_high;
-            low = low << 8 ^ multiple_low;
-        }
-        high.to_be_bytes().into_iter().chain(low.to_be_bytes())
-    }
-}
-
-fn multiply(a: u8, b: u8) -> u8 {
-    (0..8).rev().fold(0, |product: u8, bit| {
-        let reduced = if product & 0x80 == 0 { 0 } else { 0x1D };
-        (product << 1) ^ reduced ^ (if b >> bit & 1 == 1 { a } else { 0 })
-    })
 }
 
 /// Bits of the data codewords, the highest first.

@@ -3,10 +3,12 @@
 use std::fmt::Write as _;
 
 use super::QUIET_ZONE;
-use super::modules::Modules;
+use super::modules::{MARGIN, Modules};
 
 /// Pixels of a PNG image along one side of a module.
 const SCALE: usize = 4;
+
+const _: () = assert!(MARGIN == QUIET_ZONE);
 
 pub(super) fn png(modules: &Modules) -> Vec<u8> {
     let side = (modules.size() + 2 * QUIET_ZONE) * SCALE;
@@ -19,17 +21,17 @@ pub(super) fn png(modules: &Modules) -> Vec<u8> {
         }
     };
     quiet(&mut pixels);
+    let mut line: Vec<u8> = Vec::with_capacity(stride);
     for row in modules.rows() {
-        let mut line = light.clone();
-        for x in 0..modules.size() {
-            if row.get(x) {
-                // Four pixels are half a byte.
-                let nibble = x + QUIET_ZONE;
-                if let Some(byte) = line.get_mut(nibble / 2) {
-                    *byte &= if nibble.is_multiple_of(2) { 0x0F } else { 0xF0 };
-                }
-            }
-        }
+        // Four pixels are half a byte, and the margin of a row is as wide as the quiet zone.
+        let bytes = row.pairs().map(|pair| match pair {
+            0b00 => 0xFF,
+            0b01 => 0x0F,
+            0b10 => 0xF0,
+            _ => 0x00,
+        });
+        line.clear();
+        line.extend(bytes.take(stride));
         for _ in 0..SCALE {
             pixels.extend_from_slice(&line);
         }

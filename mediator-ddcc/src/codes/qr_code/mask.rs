@@ -1,65 +1,49 @@
 //! Choosing the mask: the best of the eight by the penalties of ISO/IEC 18004 section 7.8.3.
 //!
-//! A code is encoded once; the other masks are made from it by exchanging the mask pattern and
-//! the format information, and are judged a row of bits at a time.
+//! A code is encoded once; the masks are applied to it and judged a row of bits at a time.
 
-use super::modules::{Modules, Row};
+use super::ErrorCorrection;
+use super::encode::Template;
+use super::modules::{Bits, Modules, NARROW, Row};
 
-/// The mask that the code to choose from is encoded with.
-pub(super) const ENCODED_WITH: u8 = 0;
-
-/// The code's modules under the mask with the lowest penalty.
-pub(super) fn best(code: &qrcodegen::QrCode) -> Modules {
-    let size = usize::try_from(code.size()).unwrap_or(0);
-    let mut encoded = Modules::light(size);
-    for (y, row) in encoded.rows_mut().iter_mut().enumerate() {
-        for x in 0..size {
-            row.set(x, code.get_module(x as i32, y as i32));
-        }
-    }
-    let function = function_modules(code.version().value());
-    let level = match code.error_correction_level() {
-        qrcodegen::QrCodeEcc::Low => 1,
-        qrcodegen::QrCodeEcc::Medium => 0,
-        qrcodegen::QrCodeEcc::Quartile => 3,
-        qrcodegen::QrCodeEcc::High => 2,
+/// The code under the mask with the lowest penalty, with its format information.
+pub(super) fn best(
+    template: &Template,
+    unmasked: &Modules,
+    error_correction: ErrorCorrection,
+) -> Modules {
+    // The two bits as they stand in the code (table 12).
+    let level = match error_correction {
+        ErrorCorrection::Low => 1,
+        ErrorCorrection::Medium => 0,
+        ErrorCorrection::Quartile => 3,
     };
-    let original = mask_rows(ENCODED_WITH, size);
-    (1..8)
-        .map(|mask| masked(&encoded, &function, &original, level, mask))
-        .fold((penalty(&encoded), encoded.clone()), |best, candidate| {
-            let penalty = penalty(&candidate);
-            if penalty < best.0 {
-                (penalty, candidate)
-            } else {
-                best
-            }
-        })
-        .1
+    let candidates = (0..).zip(&template.masks);
+    let candidates = candidates.map(|(mask, inverted)| masked(unmasked, inverted, level, mask));
+    candidates
+        .min_by_key(penalty)
+        .unwrap_or_else(|| unmasked.clone())
 }
 
-/// The code under another mask.
-fn masked(
-    encoded: &Modules,
-    function: &Modules,
-    original: &[Row; 12],
-    level: u8,
-    mask: u8,
-) -> Modules {
-    let pattern = mask_rows(mask, encoded.size());
-    let mut modules = encoded.clone();
-    for (y, (row, function)) in modules
-        .rows_mut()
-        .iter_mut()
-        .zip(function.rows())
-        .enumerate()
-    {
-        if let (Some(old), Some(new)) = (original.get(y % 12), pattern.get(y % 12)) {
-            *row = row.xor(old.xor(*new).and_not(*function));
-        }
+/// The code under a mask.
+fn masked(unmasked: &Modules, inverted: &Modules, level: u8, mask: u8) -> Modules {
+    let mut modules = unmasked.clone();
+    for (row, inverted) in modules.rows_mut().iter_mut().zip(inverted.rows()) {
+        *row = row.xor(*inverted);
     }
     draw_format(&mut modules, level, mask);
     modules
+}
+
+/// The modules that a mask inverts: those of its pattern that are no function modules.
+pub(super) fn inverted(mask: u8, function: &Modules) -> Modules {
+    let mut inverted = Modules::light(function.size());
+    let pattern = mask_rows(mask, function.size());
+    let rows = inverted.rows_mut().iter_mut().zip(function.rows());
+    for ((row, function), pattern) in rows.zip(pattern.iter().cycle()) {
+        *row = pattern.and_not(*function);
+    }
+    inverted
 }
 
 /// The rows of a mask pattern, which repeats every twelve rows (table 10).
@@ -84,7 +68,7 @@ fn mask_rows(mask: u8, size: usize) -> [Row; 12] {
 }
 
 /// Which modules are finder, timing and alignment patterns, format and version information.
-fn function_modules(version: u8) -> Modules {
+pub(super) fn function_modules(version: u8) -> Modules {
     let size = 17 + 4 * usize::from(version);
     let mut modules = Modules::light(size);
     let mut fill = |left: usize, top: usize, width: usize, height: usize| {
@@ -155,21 +139,30 @@ fn draw_format(modules: &mut Modules, level: u8, mask: u8) {
 
 /// The four penalties of section 7.8.3.1, together.
 fn penalty(modules: &Modules) -> u32 {
+    let rows = modules.rows().iter();
     let inside = Row::dark(modules.size());
-    let rows = modules.rows();
+    if modules.size() <= NARROW {
+        penalty_of(modules.size(), inside.narrow(), rows.map(Row::narrow))
+    } else {
+        penalty_of(modules.size(), inside, rows.copied())
+    }
+}
+
+/// Rows beyond the edges that patterns reach, above and below.
+const ABOVE: usize = 4;
+const BELOW: usize = 10;
+
+fn penalty_of<R: Bits>(size: usize, inside: R, rows: impl Iterator<Item = R>) -> u32 {
+    let mut padded = vec![R::default(); ABOVE];
+    padded.extend(rows);
+    padded.resize(ABOVE + size + BELOW, R::default());
     let mut penalty = 0;
     let mut dark = 0;
-    // Rows over the edge are light.
-    let row = |y: usize, offset: isize| {
-        y.checked_add_signed(offset)
-            .and_then(|y| rows.get(y))
-            .copied()
-            .unwrap_or_default()
-    };
     // Windows of five alike modules ending in this row, and in the one before.
-    let mut alike_before = [Row::default(); 3];
-    let mut window_before = Row::default();
-    for (y, &here) in rows.iter().enumerate() {
+    let mut alike_before = [R::default(); 3];
+    let mut window_before = R::default();
+    for (y, around) in padded.array_windows::<{ ABOVE + 1 + BELOW }>().enumerate() {
+        let [_, _, _, above, here, ..] = *around;
         dark += here.count();
 
         // Runs of five or more alike modules in a row: 3, and 1 for each module more. A run of
@@ -185,9 +178,8 @@ fn penalty(modules: &Modules) -> u32 {
         penalty += window.count() + 2 * window.and_not(window.shifted(1)).count();
 
         // And in a column.
-        let above = row(y, -1);
         let alike_above = if y == 0 {
-            Row::default()
+            R::default()
         } else {
             here.xor(above).not().and(inside)
         };
@@ -201,33 +193,32 @@ fn penalty(modules: &Modules) -> u32 {
         penalty += 3 * alike.and(alike_above).and(alike_above.shifted(1)).count();
 
         // 1:1:3:1:1 like a finder pattern, with four light modules on one side.
-        penalty += 40 * finder_like(|n| here.shifted(n));
-        penalty += 40 * finder_like(|n| row(y, n));
+        penalty += 40 * finder_like(std::array::from_fn(|n| here.shifted(n as isize - 4)));
+        penalty += 40 * finder_like(*around);
     }
-    let total = (modules.size() * modules.size()) as u32;
+    let total = (size * size) as u32;
     // 10 for each 5 % that the share of dark modules is off 50 %.
     penalty + 10 * ((dark * 20).abs_diff(total * 10).div_ceil(total)).saturating_sub(1)
 }
 
-/// Counts patterns that begin at a place; `at(n)` are the modules `n` places further.
-fn finder_like(at: impl Fn(isize) -> Row) -> u32 {
-    let core = at(0)
-        .and_not(at(1))
-        .and(at(2).and(at(3)).and(at(4)))
-        .and_not(at(5))
-        .and(at(6));
-    if core == Row::default() {
-        return 0;
-    }
-    let before = at(-1);
-    let after = at(7);
-    let light_before = before.or(at(-2)).or(at(-3)).or(at(-4)).or(after);
-    let light_after = after.or(at(8)).or(at(9)).or(at(10)).or(before);
+/// Counts patterns that begin at a place, from the modules 4 places before to 10 places after.
+fn finder_like<R: Bits>(around: [R; ABOVE + 1 + BELOW]) -> u32 {
+    let [a, b, c, before, core @ .., after, d, e, f] = around;
+    let [one, two, three, four, five, six, seven] = core;
+    let core = one
+        .and_not(two)
+        .and(three.and(four).and(five))
+        .and_not(six)
+        .and(seven);
+    let light_before = before.or(a).or(b).or(c).or(after);
+    let light_after = after.or(d).or(e).or(f).or(before);
     core.and_not(light_before).count() + core.and_not(light_after).count()
 }
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+
     use proptest::prelude::*;
     use qrcodegen::{Mask, QrCode, QrCodeEcc, QrSegment, Version};
 
@@ -311,16 +302,16 @@ mod tests {
     }
 
     #[test]
-    fn every_version_is_remasked_as_the_library_would() {
+    fn every_version_is_masked_as_the_library_would() {
         for version in 1..=40 {
-            let code = encode("REMASK", QrCodeEcc::Quartile, version, ENCODED_WITH);
-            let encoded = modules_of(&code);
-            let function = function_modules(version);
-            let original = mask_rows(ENCODED_WITH, encoded.size());
+            let template = Template::of(version).unwrap();
             for mask in 0..8 {
+                let code = modules_of(&encode("MASK", QrCodeEcc::Quartile, version, mask));
+                let inverted = &template.masks[usize::from(mask)];
+                let unmasked = masked(&code, inverted, 3, 0);
                 assert_eq!(
-                    masked(&encoded, &function, &original, 3, mask),
-                    modules_of(&encode("REMASK", QrCodeEcc::Quartile, version, mask)),
+                    masked(&unmasked, inverted, 3, mask),
+                    code,
                     "version {version}, mask {mask}"
                 );
             }
@@ -329,6 +320,7 @@ mod tests {
 
     #[test]
     fn format_information_is_right_at_every_level() {
+        const ENCODED_WITH: u8 = 5;
         for (level, bits) in [
             (QrCodeEcc::Low, 1),
             (QrCodeEcc::Medium, 0),
@@ -352,15 +344,20 @@ mod tests {
         ) {
             let modules = modules_of(&encode(&text, QrCodeEcc::Low, 1, mask));
             prop_assert_eq!(penalty(&modules), penalty_by_the_book(&modules));
+            let inside = Row::dark(modules.size());
+            let wide = penalty_of(modules.size(), inside, modules.rows().iter().copied());
+            prop_assert_eq!(penalty(&modules), wide);
         }
 
         #[test]
         fn the_best_mask_is_chosen(text in "[0-9A-Z]{1,400}") {
-            let code = encode(&text, QrCodeEcc::Medium, 1, ENCODED_WITH);
+            let segments = [QrSegment::make_alphanumeric(&text)];
+            let code = super::super::encode::encode(&segments, ErrorCorrection::Medium, 40);
+            let (template, unmasked) = code.unwrap();
             let lowest = (0..8)
                 .map(|mask| penalty_by_the_book(&modules_of(&encode(&text, QrCodeEcc::Medium, 1, mask))))
                 .min();
-            prop_assert_eq!(Some(penalty_by_the_book(&best(&code))), lowest);
+            prop_assert_eq!(Some(penalty_by_the_book(&best(template, &unmasked, ErrorCorrection::Medium))), lowest);
         }
     }
 }

@@ -1,11 +1,13 @@
 //! QR codes (ISO/IEC 18004) of the code texts, with the segment modes and error correction that
 //! each form asks for.
 
+mod encode;
 mod image;
 mod mask;
 mod modules;
+pub(crate) mod reed_solomon;
 
-use qrcodegen::{QrCodeEcc, QrSegment, Version};
+use qrcodegen::QrSegment;
 
 use super::CodeForm;
 use modules::Modules;
@@ -86,33 +88,23 @@ impl QrCode {
     pub fn encode(form: CodeForm, text: &str) -> Result<Self, QrCodeError> {
         let segments = segments(form, text)?;
         let largest = largest_version(form);
-        for (error_correction, level) in [
-            (ErrorCorrection::Quartile, QrCodeEcc::Quartile),
-            (ErrorCorrection::Medium, QrCodeEcc::Medium),
-            (ErrorCorrection::Low, QrCodeEcc::Low),
+        for error_correction in [
+            ErrorCorrection::Quartile,
+            ErrorCorrection::Medium,
+            ErrorCorrection::Low,
         ] {
-            // The library's own choice of the mask takes forty times as long as the rest of the
-            // encoding, so a fixed mask is asked for here and exchanged for the best below.
-            let Ok(code) = qrcodegen::QrCode::encode_segments_advanced(
-                &segments,
-                level,
-                Version::MIN,
-                largest,
-                Some(qrcodegen::Mask::new(mask::ENCODED_WITH)),
-                false,
-            ) else {
-                continue;
-            };
-            return Ok(Self {
-                version: code.version().value(),
-                error_correction,
-                modules: mask::best(&code),
-            });
+            if let Some((template, code)) = encode::encode(&segments, error_correction, largest) {
+                return Ok(Self {
+                    version: template.version,
+                    error_correction,
+                    modules: mask::best(template, &code, error_correction),
+                });
+            }
         }
         Err(QrCodeError::TooLong {
             form,
             length: text.len(),
-            largest: largest.value(),
+            largest,
         })
     }
 
@@ -183,10 +175,10 @@ fn segments(form: CodeForm, text: &str) -> Result<Vec<QrSegment>, QrCodeError> {
 
 /// SMART Health Cards are limited to version 22 for ease of scanning; the others have no limit
 /// but the standard's.
-fn largest_version(form: CodeForm) -> Version {
+fn largest_version(form: CodeForm) -> u8 {
     match form {
-        CodeForm::Shc => Version::new(22),
-        CodeForm::Who | CodeForm::Dcc | CodeForm::Icao => Version::MAX,
+        CodeForm::Shc => 22,
+        CodeForm::Who | CodeForm::Dcc | CodeForm::Icao => 40,
     }
 }
 
@@ -195,6 +187,7 @@ mod tests {
     #![allow(clippy::unwrap_used)]
 
     use proptest::prelude::*;
+    use qrcodegen::{QrCodeEcc, Version};
 
     use super::*;
 
@@ -292,6 +285,54 @@ mod tests {
             let error = QrCode::encode(form, text).unwrap_err();
             assert!(matches!(error, QrCodeError::NotOfTheForm { .. }));
             assert!(!error.to_string().contains(text));
+        }
+    }
+
+    /// The same modules as those of another library, for every version and level.
+    #[test]
+    fn every_version_and_level_is_encoded_as_another_library_does() {
+        for version in 2..=40_u8 {
+            for (error_correction, level) in [
+                (ErrorCorrection::Quartile, QrCodeEcc::Quartile),
+                (ErrorCorrection::Medium, QrCodeEcc::Medium),
+                (ErrorCorrection::Low, QrCodeEcc::Low),
+            ] {
+                // More than the version before holds, so that this is the smallest.
+                let more = (1_usize..).step_by(7).find_map(|length| {
+                    let text: String = (0..length)
+                        .map(|n| char::from(b'A' + (n % 26) as u8))
+                        .collect();
+                    let segments = [
+                        QrSegment::make_bytes(b"shc:/"),
+                        QrSegment::make_alphanumeric(&text),
+                    ];
+                    let (template, modules) = encode::encode(&segments, error_correction, 40)?;
+                    (template.version >= version).then_some((segments, template, modules))
+                });
+                let (segments, template, unmasked) = more.unwrap();
+                assert_eq!(template.version, version);
+                let expected = |mask| {
+                    qrcodegen::QrCode::encode_segments_advanced(
+                        &segments,
+                        level,
+                        Version::MIN,
+                        Version::MAX,
+                        Some(qrcodegen::Mask::new(mask)),
+                        false,
+                    )
+                    .unwrap()
+                };
+                let modules = mask::best(template, &unmasked, error_correction);
+                let is_same = (0..8).any(|mask| {
+                    let code = expected(mask);
+                    assert_eq!(code.version().value(), version);
+                    (0..modules.size()).all(|y| {
+                        (0..modules.size())
+                            .all(|x| modules.is_dark(x, y) == code.get_module(x as i32, y as i32))
+                    })
+                });
+                assert!(is_same, "version {version}, {error_correction:?}");
+            }
         }
     }
 

@@ -6,6 +6,9 @@ pub(super) const MAXIMUM_SIZE: usize = 177;
 /// that are searched for reach four modules over the edge.
 pub(super) const MARGIN: usize = 4;
 
+/// Modules along one side of the largest code whose rows, with the margin, have 128 bits.
+pub(super) const NARROW: usize = 128 - MARGIN;
+
 /// One row: bit `x + MARGIN` of 192 is set when the module in column `x` is dark.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct Row([u64; 3]);
@@ -34,8 +37,43 @@ impl Row {
         }
     }
 
+    /// The modules two by two from the left margin on; the lower bit is the left one.
+    pub(super) fn pairs(&self) -> impl Iterator<Item = u8> {
+        let pairs = self.0.iter();
+        pairs.flat_map(|word| {
+            (0..64)
+                .step_by(2)
+                .map(move |bit| (word >> bit & 0b11) as u8)
+        })
+    }
+
+    /// The row of a code that is [`NARROW`] at most.
+    pub(super) fn narrow(&self) -> u128 {
+        let [low, high, _] = self.0;
+        u128::from(high) << 64 | u128::from(low)
+    }
+
+    fn zip(self, other: Self, combine: impl Fn(u64, u64) -> u64) -> Self {
+        let ([a, b, c], [d, e, f]) = (self.0, other.0);
+        Self([combine(a, d), combine(b, e), combine(c, f)])
+    }
+}
+
+/// A row of modules as bits, the left ones lower.
+pub(super) trait Bits: Copy + Default + PartialEq {
     /// Each module is that of the column `columns` (-63 to 63) further right.
-    pub(super) fn shifted(self, columns: isize) -> Self {
+    fn shifted(self, columns: isize) -> Self;
+    fn and(self, other: Self) -> Self;
+    fn or(self, other: Self) -> Self;
+    fn xor(self, other: Self) -> Self;
+    /// `self` where `other` is light.
+    fn and_not(self, other: Self) -> Self;
+    fn not(self) -> Self;
+    fn count(self) -> u32;
+}
+
+impl Bits for Row {
+    fn shifted(self, columns: isize) -> Self {
         let [a, b, c] = self.0;
         let near = columns.unsigned_abs() % 64;
         let far = 64 - near;
@@ -46,35 +84,62 @@ impl Row {
         }
     }
 
-    pub(super) fn and(self, other: Self) -> Self {
+    fn and(self, other: Self) -> Self {
         self.zip(other, |a, b| a & b)
     }
 
-    pub(super) fn or(self, other: Self) -> Self {
+    fn or(self, other: Self) -> Self {
         self.zip(other, |a, b| a | b)
     }
 
-    pub(super) fn xor(self, other: Self) -> Self {
+    fn xor(self, other: Self) -> Self {
         self.zip(other, |a, b| a ^ b)
     }
 
-    /// `self` where `other` is light.
-    pub(super) fn and_not(self, other: Self) -> Self {
+    fn and_not(self, other: Self) -> Self {
         self.zip(other, |a, b| a & !b)
     }
 
-    pub(super) fn not(self) -> Self {
+    fn not(self) -> Self {
         self.xor(Self([u64::MAX; 3]))
     }
 
-    pub(super) fn count(self) -> u32 {
+    fn count(self) -> u32 {
         let [a, b, c] = self.0;
         a.count_ones() + b.count_ones() + c.count_ones()
     }
+}
 
-    fn zip(self, other: Self, combine: impl Fn(u64, u64) -> u64) -> Self {
-        let ([a, b, c], [d, e, f]) = (self.0, other.0);
-        Self([combine(a, d), combine(b, e), combine(c, f)])
+impl Bits for u128 {
+    fn shifted(self, columns: isize) -> Self {
+        match columns {
+            0.. => self >> columns,
+            _ => self << columns.unsigned_abs(),
+        }
+    }
+
+    fn and(self, other: Self) -> Self {
+        self & other
+    }
+
+    fn or(self, other: Self) -> Self {
+        self | other
+    }
+
+    fn xor(self, other: Self) -> Self {
+        self ^ other
+    }
+
+    fn and_not(self, other: Self) -> Self {
+        self & !other
+    }
+
+    fn not(self) -> Self {
+        !self
+    }
+
+    fn count(self) -> u32 {
+        self.count_ones()
     }
 }
 
@@ -101,6 +166,13 @@ impl Modules {
 
     pub(super) fn is_dark(&self, x: usize, y: usize) -> bool {
         self.0.get(y).is_some_and(|row| row.get(x))
+    }
+
+    pub(super) fn darken(&mut self, x: usize, y: usize) {
+        let bit = x + MARGIN;
+        if let Some(word) = self.0.get_mut(y).and_then(|row| row.0.get_mut(bit / 64)) {
+            *word |= 1 << (bit % 64);
+        }
     }
 
     pub(super) fn set(&mut self, x: usize, y: usize, dark: bool) {

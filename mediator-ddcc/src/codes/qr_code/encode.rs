@@ -1,0 +1,221 @@
+//! Encoding segments (ISO/IEC 18004 sections 7.4 to 7.7). `qrcodegen` draws the patterns of each
+//! version, once; codewords are computed and placed here, which takes a tenth of its time. The
+//! tests hold every version and level against it.
+
+use std::sync::OnceLock;
+
+use qrcodegen::{QrCodeEcc, QrSegment, Version};
+use rxing::qrcode::common::{ErrorCorrectionLevel, Version as VersionTable};
+
+use super::modules::Modules;
+use super::reed_solomon::Divisor;
+use super::{ErrorCorrection, mask};
+
+/// What is the same in all codes of a version.
+pub(super) struct Template {
+    pub(super) version: u8,
+    /// The patterns and the version information.
+    patterns: Modules,
+    /// Column and row of the other modules, in the order in which bits are placed.
+    order: Vec<(u8, u8)>,
+    /// For each mask the modules that it inverts.
+    pub(super) masks: [Modules; 8],
+}
+
+impl Template {
+    pub(super) fn of(version: u8) -> Option<&'static Self> {
+        static TEMPLATES: [OnceLock<Option<Template>>; 40] = [const { OnceLock::new() }; 40];
+        let slot = TEMPLATES.get(usize::from(version).checked_sub(1)?)?;
+        slot.get_or_init(|| Self::new(version)).as_ref()
+    }
+
+    fn new(version: u8) -> Option<Self> {
+        let size = 17 + 4 * usize::from(version);
+        let exact = Version::new(version);
+        let code = qrcodegen::QrCode::encode_segments_advanced(
+            &[],
+            QrCodeEcc::Low,
+            exact,
+            exact,
+            Some(qrcodegen::Mask::new(0)),
+            false,
+        )
+        .ok()?;
+        let function = mask::function_modules(version);
+        let mut patterns = Modules::light(size);
+        for (y, x) in (0..size).flat_map(|y| (0..size).map(move |x| (y, x))) {
+            let is_dark = function.is_dark(x, y) && code.get_module(x as i32, y as i32);
+            patterns.set(x, y, is_dark);
+        }
+        // Pairs of columns from the right, up and down in turn; the column of the vertical timing
+        // pattern is left out.
+        let mut order = Vec::with_capacity(size * size);
+        let rights = (7..size).rev().step_by(2).chain([5, 3, 1]);
+        for (pair, right) in rights.enumerate() {
+            for step in 0..size {
+                let y = if pair % 2 == 0 { size - 1 - step } else { step };
+                for x in [right, right - 1] {
+                    if !function.is_dark(x, y) {
+                        order.push((u8::try_from(x).ok()?, u8::try_from(y).ok()?));
+                    }
+                }
+            }
+        }
+        let masks = [0, 1, 2, 3, 4, 5, 6, 7].map(|mask| mask::inverted(mask, &function));
+        Some(Self {
+            version,
+            patterns,
+            order,
+            masks,
+        })
+    }
+
+    /// Places codewords; no mask is applied and no format information drawn.
+    fn place(&self, codewords: &[u8]) -> Modules {
+        let mut modules = self.patterns.clone();
+        for (byte, places) in codewords.iter().zip(self.order.chunks(8)) {
+            for (bit, (x, y)) in (0..8).rev().zip(places) {
+                if byte >> bit & 1 == 1 {
+                    modules.darken(usize::from(*x), usize::from(*y));
+                }
+            }
+        }
+        modules
+    }
+}
+
+/// Encodes the segments in the smallest version that they fit into, `largest` at most. The code
+/// has neither mask nor format information yet.
+pub(super) fn encode(
+    segments: &[QrSegment],
+    error_correction: ErrorCorrection,
+    largest: u8,
+) -> Option<(&'static Template, Modules)> {
+    let level = match error_correction {
+        ErrorCorrection::Low => ErrorCorrectionLevel::L,
+        ErrorCorrection::Medium => ErrorCorrectionLevel::M,
+        ErrorCorrection::Quartile => ErrorCorrectionLevel::Q,
+    };
+    let (version, table) = (1..=largest).find_map(|version| {
+        let table = VersionTable::getVersionForNumber(u32::from(version)).ok()?;
+        let blocks = table.getECBlocksForLevel(level);
+        let capacity: u32 = blocks
+            .getECBlocks()
+            .iter()
+            .map(|group| group.getCount() * group.getDataCodewords() * 8)
+            .sum();
+        let length = length(segments, version)?;
+        (length <= capacity as usize).then_some((version, blocks))
+    })?;
+    let template = Template::of(version)?;
+    let correction = table.getECCodewordsPerBlock() as usize;
+    let mut lengths = Vec::new();
+    for group in table.getECBlocks() {
+        lengths.extend((0..group.getCount()).map(|_| group.getDataCodewords() as usize));
+    }
+    let data = data_codewords(segments, version, lengths.iter().sum());
+    let divisor = Divisor::of_degree(correction)?;
+    let mut rest = data.as_slice();
+    let mut blocks = Vec::with_capacity(lengths.len());
+    for length in &lengths {
+        let (block, others) = rest.split_at_checked(*length)?;
+        let corrections: Vec<u8> = divisor.codewords(block).take(correction).collect();
+        blocks.push((block, corrections));
+        rest = others;
+    }
+    // The blocks' first codewords, then their second ones…
+    let mut codewords = Vec::with_capacity(data.len() + correction * blocks.len());
+    for index in 0..lengths.iter().copied().max()? {
+        codewords.extend(blocks.iter().filter_map(|(block, _)| block.get(index)));
+    }
+    for index in 0..correction {
+        codewords.extend(
+            blocks
+                .iter()
+                .filter_map(|(_, corrections)| corrections.get(index)),
+        );
+    }
+    Some((template, template.place(&codewords)))
+}
+
+/// Bits of the segments in a version; `None` when a segment has too many characters for it.
+fn length(segments: &[QrSegment], version: u8) -> Option<usize> {
+    segments.iter().try_fold(0, |all, segment| {
+        let count_bits = count_bits(segment, version);
+        (segment.num_chars() >> count_bits == 0).then_some(())?;
+        Some(all + 4 + count_bits + segment.data().len())
+    })
+}
+
+/// Bits of the number of a segment's characters (table 3).
+fn count_bits(segment: &QrSegment, version: u8) -> usize {
+    let class = match version {
+        ..10 => 0,
+        10..27 => 1,
+        _ => 2,
+    };
+    match segment.mode() {
+        qrcodegen::QrSegmentMode::Numeric => [10, 12, 14][class],
+        qrcodegen::QrSegmentMode::Alphanumeric => [9, 11, 13][class],
+        _ => [8, 16, 16][class],
+    }
+}
+
+fn data_codewords(segments: &[QrSegment], version: u8, capacity: usize) -> Vec<u8> {
+    let mut bits = BitString::with_capacity(capacity);
+    for segment in segments {
+        let mode = match segment.mode() {
+            qrcodegen::QrSegmentMode::Numeric => 1,
+            qrcodegen::QrSegmentMode::Alphanumeric => 2,
+            _ => 4,
+        };
+        bits.push(mode, 4);
+        bits.push(segment.num_chars(), count_bits(segment, version));
+        for bit in segment.data() {
+            bits.push(usize::from(*bit), 1);
+        }
+    }
+    // The terminator, which the end of the code may cut, and zeros up to a whole codeword.
+    bits.push(0, 4);
+    let mut codewords = bits.into_bytes();
+    codewords.truncate(capacity);
+    let padding = [0xEC, 0x11].into_iter().cycle();
+    let missing = capacity - codewords.len();
+    codewords.extend(padding.take(missing));
+    codewords
+}
+
+/// Bits, the highest of a byte first.
+struct BitString {
+    bytes: Vec<u8>,
+    last: u8,
+    free: u32,
+}
+
+impl BitString {
+    fn with_capacity(bytes: usize) -> Self {
+        Self {
+            bytes: Vec::with_capacity(bytes + 1),
+            last: 0,
+            free: 8,
+        }
+    }
+
+    fn push(&mut self, value: usize, count: usize) {
+        for bit in (0..count).rev() {
+            self.last = self.last << 1 | u8::from(value >> bit & 1 == 1);
+            self.free -= 1;
+            if self.free == 0 {
+                self.bytes.push(self.last);
+                self.free = 8;
+            }
+        }
+    }
+
+    fn into_bytes(mut self) -> Vec<u8> {
+        if self.free < 8 {
+            self.bytes.push(self.last << self.free);
+        }
+        self.bytes
+    }
+}
