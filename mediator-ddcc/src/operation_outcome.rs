@@ -19,6 +19,8 @@ pub enum IssueType {
     CodeInvalid,
     /// Not supported: 422 or 404.
     NotSupported,
+    /// The client may not: 403.
+    Forbidden,
     /// No such resource: 404.
     NotFound,
     /// Contradicts what is stored: 409.

@@ -69,6 +69,7 @@ pub(super) fn refused(refusal: &Refusal) -> Response {
     let code = match refusal {
         Refusal::NotFound => IssueType::NotFound,
         Refusal::MethodNotAllowed => IssueType::NotSupported,
+        Refusal::NoClientCertificate => IssueType::Forbidden,
         Refusal::BodyIncomplete => IssueType::Structure,
         Refusal::BodyTooSlow { .. } | Refusal::TimedOut { .. } => IssueType::Timeout,
         Refusal::BodyTooLarge { .. } => IssueType::TooLong,
