@@ -191,11 +191,14 @@ impl Heartbeat {
     }
 
     async fn core_restarted(&self) -> bool {
+        let asked = Instant::now();
         // Core has just taken a heartbeat; not knowing its uptime is no failure.
         let Ok(core) = self.openhim.heartbeat().await else {
             return false;
         };
-        let restarted = self.core_uptime.is_new_start(Instant::now(), core.uptime);
+        let restarted = self
+            .core_uptime
+            .is_new_start(asked, Instant::now(), core.uptime);
         if restarted {
             tracing::info!(uptime = ?core.uptime, "OpenHIM core was started again");
         }

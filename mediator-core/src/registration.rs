@@ -9,6 +9,7 @@ use std::fmt;
 use std::time::Duration;
 
 use backon::{ExponentialBuilder, Retryable as _};
+use http::StatusCode;
 use semver::Version;
 
 use crate::mediator_config::MediatorConfig;
@@ -103,8 +104,8 @@ pub async fn register(
 /// again because it can be mended at core's end.
 ///
 /// # Errors
-/// [`OpenHimError::Refused`] when core finds fault with the document, which trying again would not
-/// change.
+/// [`OpenHimError::Refused`] with 400 when core finds fault with the document, which trying again
+/// would not change.
 pub async fn register_until_done(
     openhim: &OpenHim,
     config: &MediatorConfig,
@@ -117,7 +118,10 @@ pub async fn register_until_done(
     let mut last = None;
     let outcome = (|| register(openhim, config))
         .retry(backoff)
-        .when(|error| !matches!(error, OpenHimError::Refused { .. }))
+        .when(|error| {
+            // Any other refusal is a proxy's.
+            !matches!(error, OpenHimError::Refused { status, .. } if *status == StatusCode::BAD_REQUEST)
+        })
         .notify(|error, delay| {
             let urn = config.urn();
             if last.as_ref() == Some(error) {
