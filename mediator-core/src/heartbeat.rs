@@ -30,7 +30,7 @@ use crate::default_channels::install_default_channels;
 use crate::mediator_config::MediatorConfig;
 use crate::openhim::{ConfigurationWanted, OpenHim, OpenHimError};
 use crate::pushed_configuration::{Applied, Apply, PushedConfiguration};
-use crate::registration::{Registered, register};
+use crate::registration::{self, Registered, register};
 
 use core_uptime::CoreUptime;
 
@@ -110,6 +110,19 @@ impl Heartbeat {
     #[must_use]
     pub fn state(&self) -> watch::Receiver<HeartbeatState> {
         self.state.subscribe()
+    }
+
+    /// Registers the mediator as [`registration::register_until_done`] does, with what goes wrong
+    /// in the state.
+    ///
+    /// # Errors
+    /// As [`registration::register_until_done`].
+    pub async fn register_until_done(&self) -> Result<Registered, OpenHimError> {
+        registration::register_until_done_telling(&self.openhim, &self.mediator, |error| {
+            self.state
+                .send_modify(|state| state.is_not_registered(error));
+        })
+        .await
     }
 
     /// Sends heartbeats until `shutdown` completes. What goes wrong is logged when it begins, when

@@ -110,6 +110,15 @@ pub async fn register_until_done(
     openhim: &OpenHim,
     config: &MediatorConfig,
 ) -> Result<Registered, OpenHimError> {
+    register_until_done_telling(openhim, config, |_| {}).await
+}
+
+/// [`register_until_done`] that tells every failure.
+pub(crate) async fn register_until_done_telling(
+    openhim: &OpenHim,
+    config: &MediatorConfig,
+    mut failed: impl FnMut(&OpenHimError),
+) -> Result<Registered, OpenHimError> {
     let backoff = ExponentialBuilder::new()
         .with_min_delay(Duration::from_secs(1))
         .with_max_delay(Duration::from_secs(60))
@@ -123,6 +132,7 @@ pub async fn register_until_done(
             !matches!(error, OpenHimError::Refused { status, .. } if *status == StatusCode::BAD_REQUEST)
         })
         .notify(|error, delay| {
+            failed(error);
             let urn = config.urn();
             if last.as_ref() == Some(error) {
                 tracing::debug!(urn, %error, ?delay, "the mediator is still not registered");
@@ -135,6 +145,7 @@ pub async fn register_until_done(
         })
         .await;
     if let Err(error) = &outcome {
+        failed(error);
         tracing::error!(urn = config.urn(), %error, "the mediator is NOT registered; giving up");
     }
     outcome
