@@ -30,7 +30,7 @@ use crate::default_channels::install_default_channels;
 use crate::mediator_config::MediatorConfig;
 use crate::openhim::{ConfigurationWanted, OpenHim, OpenHimError};
 use crate::pushed_configuration::{Applied, Apply, PushedConfiguration};
-use crate::registration::{Registered, register};
+use crate::registration::{self, Registered, register};
 
 use core_uptime::CoreUptime;
 
@@ -112,6 +112,19 @@ impl Heartbeat {
         self.state.subscribe()
     }
 
+    /// Registers the mediator as [`registration::register_until_done`] does, with what goes wrong
+    /// in the state.
+    ///
+    /// # Errors
+    /// As [`registration::register_until_done`].
+    pub async fn register_until_done(&self) -> Result<Registered, OpenHimError> {
+        registration::register_until_done_telling(&self.openhim, &self.mediator, |error| {
+            self.state
+                .send_modify(|state| state.is_not_registered(error));
+        })
+        .await
+    }
+
     /// Sends heartbeats until `shutdown` completes. What goes wrong is logged when it begins, when
     /// it changes, and when it ends.
     pub async fn run(&self, shutdown: impl Future<Output = ()> + Send) {
@@ -191,11 +204,14 @@ impl Heartbeat {
     }
 
     async fn core_restarted(&self) -> bool {
+        let asked = Instant::now();
         // Core has just taken a heartbeat; not knowing its uptime is no failure.
         let Ok(core) = self.openhim.heartbeat().await else {
             return false;
         };
-        let restarted = self.core_uptime.is_new_start(Instant::now(), core.uptime);
+        let restarted = self
+            .core_uptime
+            .is_new_start(asked, Instant::now(), core.uptime);
         if restarted {
             tracing::info!(uptime = ?core.uptime, "OpenHIM core was started again");
         }

@@ -44,15 +44,13 @@ pub use builder::MediatorBuilder;
 use crate::heartbeat::Heartbeat;
 use crate::jobs::{Jobs, JobsError, JobsStopped};
 use crate::mediator_config::MediatorConfig;
-use crate::openhim::OpenHim;
-use crate::registration::register_until_done;
 use crate::server::{Server, ServerError, Stopped, listen, shutdown_signal};
 
 /// A mediator that is ready to run; see the [module](self).
 #[derive(Debug)]
 pub struct Mediator {
     config: Arc<MediatorConfig>,
-    heartbeat: Option<(OpenHim, Heartbeat)>,
+    heartbeat: Option<Heartbeat>,
     router: Router,
     jobs: Jobs,
     server: Server,
@@ -128,11 +126,7 @@ impl Mediator {
             let _ = is_ending.wait_for(|ending| *ending).await;
         };
         self.jobs.start().await?;
-        let core = tokio::spawn(keep_registered(
-            self.heartbeat,
-            Arc::clone(&self.config),
-            ended(is_ending.clone()),
-        ));
+        let core = tokio::spawn(keep_registered(self.heartbeat, ended(is_ending.clone())));
         let jobs = self.jobs.clone();
         let shutdown_grace = self.server.settings().shutdown_grace;
         let serving = self.server.serve(self.router, listener, async {
@@ -164,12 +158,8 @@ impl Mediator {
 }
 
 /// Registers with core and beats, until `ended`.
-async fn keep_registered(
-    heartbeat: Option<(OpenHim, Heartbeat)>,
-    config: Arc<MediatorConfig>,
-    ended: impl Future<Output = ()> + Send,
-) {
-    let Some((openhim, heartbeat)) = heartbeat else {
+async fn keep_registered(heartbeat: Option<Heartbeat>, ended: impl Future<Output = ()> + Send) {
+    let Some(heartbeat) = heartbeat else {
         return;
     };
     tokio::pin!(ended);
@@ -177,7 +167,7 @@ async fn keep_registered(
         () = &mut ended => return,
         // What came of it is in the log. Even when core finds fault with this version, an earlier
         // one may be registered, whose heartbeat this is.
-        _ = register_until_done(&openhim, &config) => {}
+        _ = heartbeat.register_until_done() => {}
     }
     heartbeat.run(ended).await;
 }

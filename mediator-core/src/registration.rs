@@ -9,6 +9,7 @@ use std::fmt;
 use std::time::Duration;
 
 use backon::{ExponentialBuilder, Retryable as _};
+use http::StatusCode;
 use semver::Version;
 
 use crate::mediator_config::MediatorConfig;
@@ -103,11 +104,20 @@ pub async fn register(
 /// again because it can be mended at core's end.
 ///
 /// # Errors
-/// [`OpenHimError::Refused`] when core finds fault with the document, which trying again would not
-/// change.
+/// [`OpenHimError::Refused`] with 400 when core finds fault with the document, which trying again
+/// would not change.
 pub async fn register_until_done(
     openhim: &OpenHim,
     config: &MediatorConfig,
+) -> Result<Registered, OpenHimError> {
+    register_until_done_telling(openhim, config, |_| {}).await
+}
+
+/// [`register_until_done`] that tells every failure.
+pub(crate) async fn register_until_done_telling(
+    openhim: &OpenHim,
+    config: &MediatorConfig,
+    mut failed: impl FnMut(&OpenHimError),
 ) -> Result<Registered, OpenHimError> {
     let backoff = ExponentialBuilder::new()
         .with_min_delay(Duration::from_secs(1))
@@ -117,8 +127,12 @@ pub async fn register_until_done(
     let mut last = None;
     let outcome = (|| register(openhim, config))
         .retry(backoff)
-        .when(|error| !matches!(error, OpenHimError::Refused { .. }))
+        .when(|error| {
+            // Any other refusal is a proxy's.
+            !matches!(error, OpenHimError::Refused { status, .. } if *status == StatusCode::BAD_REQUEST)
+        })
         .notify(|error, delay| {
+            failed(error);
             let urn = config.urn();
             if last.as_ref() == Some(error) {
                 tracing::debug!(urn, %error, ?delay, "the mediator is still not registered");
@@ -131,6 +145,7 @@ pub async fn register_until_done(
         })
         .await;
     if let Err(error) = &outcome {
+        failed(error);
         tracing::error!(urn = config.urn(), %error, "the mediator is NOT registered; giving up");
     }
     outcome

@@ -7,7 +7,7 @@ use crate::openhim::OpenHimError;
 pub struct HeartbeatState {
     /// When core last took a heartbeat.
     pub last_success: Option<DateTime<Utc>>,
-    /// Why it did not take the last one.
+    /// Why it did not take the last one, or why the mediator is not registered yet.
     pub failure: Option<OpenHimError>,
     /// How many in a row it has not taken.
     pub missed: u64,
@@ -45,6 +45,12 @@ impl HeartbeatState {
             failure: None,
             missed: 0,
         };
+    }
+
+    /// Registering says so in the log itself.
+    pub(super) fn is_not_registered(&mut self, error: &OpenHimError) {
+        metrics::gauge!("openhim_connected").set(0.0);
+        self.failure = Some(error.clone());
     }
 
     pub(super) fn failed(&mut self, urn: &str, error: &OpenHimError) {

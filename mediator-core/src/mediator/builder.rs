@@ -131,14 +131,13 @@ impl MediatorBuilder {
             router = router.merge(jobs.routes());
         }
         let heartbeat = self.openhim.map(|openhim| {
-            let heartbeat = Heartbeat::new(openhim.clone(), Arc::clone(&config))
+            let heartbeat = Heartbeat::new(openhim, Arc::clone(&config))
                 .period(self.heartbeat_period)
                 .install_default_channels();
-            let heartbeat = match self.receive_configuration {
+            match self.receive_configuration {
                 Some(receive) => receive(heartbeat),
                 None => heartbeat,
-            };
-            (openhim, heartbeat)
+            }
         });
         Ok(Mediator {
             config,

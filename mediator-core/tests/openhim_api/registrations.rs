@@ -1,5 +1,6 @@
 use std::time::Duration;
 
+use http::StatusCode;
 use mediator_core::mediator_config::MediatorConfig;
 use mediator_core::openhim::OpenHimError;
 use mediator_core::registration::{Registered, register, register_until_done};
@@ -127,11 +128,17 @@ async fn a_user_that_is_made_later_is_let_in() {
 async fn a_document_that_core_refuses_is_not_sent_again() {
     let core = OpenHimDouble::start(Version::V8).await;
     let openhim = core.client();
-    core.fail_next_of("/mediators", [Fault::Refuse(http::StatusCode::BAD_REQUEST)]);
+    core.fail_next_of(
+        "/mediators",
+        [StatusCode::PAYLOAD_TOO_LARGE, StatusCode::BAD_REQUEST].map(Fault::Refuse),
+    );
     let error = register_until_done(&openhim, &config("1.0.0"))
         .await
         .unwrap_err();
-    assert!(matches!(error, OpenHimError::Refused { .. }), "{error}");
+    assert!(
+        matches!(error, OpenHimError::Refused { status, .. } if status == 400),
+        "{error}"
+    );
     assert!(core.mediator(URN).is_none());
 }
 

@@ -146,15 +146,13 @@ impl OpenHimDouble {
             .unwrap()
     }
 
-    /// Settings of root that do not wait long.
+    /// Settings of root. Attempts follow each other at once.
     pub(crate) fn settings(&self) -> OpenHimSettings {
         self.settings_of("root@openhim.org", "openhim-password")
     }
 
     pub(crate) fn settings_of(&self, username: &str, password: &str) -> OpenHimSettings {
         OpenHimSettings {
-            connect_timeout: Duration::from_millis(500),
-            timeout: Duration::from_millis(500),
             first_retry_delay: Duration::from_millis(5),
             ..OpenHimSettings::new(self.url(), username, password.to_owned().into())
         }
