@@ -324,6 +324,22 @@ fn a_document_can_be_changed_for_where_it_runs() {
     );
 }
 
+#[test]
+fn a_channel_that_stands_alone_is_held_to_the_same_rules() {
+    for channel in complete()["defaultChannelConfig"].as_array().unwrap() {
+        let read = ChannelDefinition::from_value(channel.clone()).unwrap();
+        assert_eq!(json!(read), *channel);
+        read.check().unwrap();
+    }
+    let mistakes = ChannelDefinition::from_value(json!([])).unwrap_err();
+    assert_eq!(places(&mistakes), ["the whole document"]);
+    let mistakes = ChannelDefinition::polling("Clean up", "often").check();
+    assert_eq!(
+        places(&mistakes.unwrap_err()),
+        ["pollingSchedule", "routes"]
+    );
+}
+
 /// One row a parameter: what it is set to, and the mistake's place.
 #[rstest]
 #[case("title", json!(1), "title")]
