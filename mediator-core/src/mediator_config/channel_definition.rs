@@ -220,6 +220,24 @@ impl ChannelDefinition {
         }
     }
 
+    /// Reads one that stands alone, held to the same rules as one in a mediator's document.
+    ///
+    /// # Errors
+    /// Every mistake, as [`check`](Self::check) finds them.
+    ///
+    /// ```
+    /// use mediator_core::mediator_config::ChannelDefinition;
+    ///
+    /// let channel = serde_json::json!({"name": 5, "urlPattern": "^/$", "methods": "GET"});
+    /// let mistakes = ChannelDefinition::from_value(channel).unwrap_err();
+    /// let places: Vec<_> = mistakes.iter().map(|mistake| mistake.place().to_string()).collect();
+    /// assert_eq!(places, ["name", "methods", "routes"]);
+    /// ```
+    pub fn from_value(channel: Value) -> Result<Self, Vec<Mistake>> {
+        check_channel(&channel)?;
+        serde_json::from_value(channel).map_err(|error| vec![unreadable(&error)])
+    }
+
     /// Finds what core would refuse, and what it would take and never use, as for a channel in a
     /// mediator's document.
     ///
@@ -235,10 +253,7 @@ impl ChannelDefinition {
     pub fn check(&self) -> Result<(), Vec<Mistake>> {
         match serde_json::to_value(self) {
             Ok(channel) => check_channel(&channel),
-            Err(error) => Err(vec![Mistake::new(
-                Place::Element(String::new()),
-                error.to_string(),
-            )]),
+            Err(error) => Err(vec![unreadable(&error)]),
         }
     }
 
@@ -247,6 +262,11 @@ impl ChannelDefinition {
     pub fn channel_type(&self) -> ChannelType {
         self.kind.unwrap_or(ChannelType::Http)
     }
+}
+
+/// For what validation did not see; nothing is known to come here.
+fn unreadable(error: &serde_json::Error) -> Mistake {
+    Mistake::new(Place::Element(String::new()), error.to_string())
 }
 
 /// Where a channel's requests come from.

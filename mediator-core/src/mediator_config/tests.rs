@@ -152,6 +152,11 @@ fn the_reference_mediators_own_file_is_read() {
 #[case("/defaultChannelConfig/0/matchContentRegex", json!("["), "defaultChannelConfig[0].matchContentRegex")]
 #[case("/defaultChannelConfig/0/matchContentValue", json!(null), "defaultChannelConfig[0].matchContentValue")]
 #[case("/defaultChannelConfig/0/matchContentTypes", json!([1]), "defaultChannelConfig[0].matchContentTypes[0]")]
+#[case("/defaultChannelConfig/0/alerts/0/failureRate", json!("x"), "defaultChannelConfig[0].alerts[0].failureRate")]
+#[case("/defaultChannelConfig/0/alerts/0/groups/0", json!("x"), "defaultChannelConfig[0].alerts[0].groups[0]")]
+#[case("/defaultChannelConfig/0/alerts/0/users/0/method", json!("post"), "defaultChannelConfig[0].alerts[0].users[0].method")]
+#[case("/defaultChannelConfig/0/lastBodyCleared", json!("today"), "defaultChannelConfig[0].lastBodyCleared")]
+#[case("/defaultChannelConfig/0/routes/0/cert", json!("x"), "defaultChannelConfig[0].routes[0].cert")]
 #[case("/defaultChannelConfig/0/alerts/0/condition", json!("c"), "defaultChannelConfig[0].alerts[0].condition")]
 #[case("/defaultChannelConfig/0/rewriteUrlsConfig/0/toHost", json!(null), "defaultChannelConfig[0].rewriteUrlsConfig[0].toHost")]
 #[case("/defaultChannelConfig/0/routes", json!(null), "defaultChannelConfig[0].routes")]
@@ -316,6 +321,22 @@ fn a_document_can_be_changed_for_where_it_runs() {
     assert_eq!(
         channels[0].routes[0].host.as_deref(),
         Some("registry.example")
+    );
+}
+
+#[test]
+fn a_channel_that_stands_alone_is_held_to_the_same_rules() {
+    for channel in complete()["defaultChannelConfig"].as_array().unwrap() {
+        let read = ChannelDefinition::from_value(channel.clone()).unwrap();
+        assert_eq!(json!(read), *channel);
+        read.check().unwrap();
+    }
+    let mistakes = ChannelDefinition::from_value(json!([])).unwrap_err();
+    assert_eq!(places(&mistakes), ["the whole document"]);
+    let mistakes = ChannelDefinition::polling("Clean up", "often").check();
+    assert_eq!(
+        places(&mistakes.unwrap_err()),
+        ["pollingSchedule", "routes"]
     );
 }
 

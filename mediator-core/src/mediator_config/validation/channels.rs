@@ -96,13 +96,35 @@ fn check(channel: &Object<'_>) {
         if let Some(rule) = rule.object() {
             rule.required_text("fromHost", "the host that core looks for in bodies");
             rule.required_text("toHost", "the host that core writes instead");
+            rule.not_null(&["fromPort", "toPort"]);
             rule.port("fromPort");
             rule.port("toPort");
         }
     }
     for alert in channel.items("alerts") {
         if let Some(alert) = alert.object() {
-            alert.one_of("condition", &["status", "auto-retry-max-attempted"]);
+            check_alert(&alert);
+        }
+    }
+    channel.time("lastBodyCleared");
+    channel.items("properties");
+}
+
+fn check_alert(alert: &Object<'_>) {
+    alert.not_null(&["condition"]);
+    alert.one_of("condition", &["status", "auto-retry-max-attempted"]);
+    alert.texts(&["status"]);
+    alert.number("failureRate", 0..=100);
+    for group in alert.items("groups") {
+        group.identifier();
+    }
+    for user in alert.items("users") {
+        if let Some(user) = user.object() {
+            user.required_text("user", "the address of the user who is told");
+            user.not_null(&["maxAlerts"]);
+            user.required_text("method", "email or sms");
+            user.one_of("method", &["email", "sms"]);
+            user.one_of("maxAlerts", &["no max", "1 per hour", "1 per day"]);
         }
     }
 }

@@ -100,6 +100,15 @@ impl<'a> Element<'a> {
         found
     }
 
+    /// An identifier of MongoDB's.
+    pub(super) fn identifier(&self) {
+        if let Some(text) = self.text()
+            && !(text.len() == 24 && text.bytes().all(|byte| byte.is_ascii_hexdigit()))
+        {
+            self.mistake("must be an identifier of core's: 24 hexadecimal digits");
+        }
+    }
+
     pub(super) fn boolean(&self) -> Option<bool> {
         let boolean = self.value.as_bool();
         if boolean.is_none() {
@@ -195,6 +204,15 @@ impl<'a> Object<'a> {
             .unwrap_or_default()
     }
 
+    /// Members that core gets as they are, and refuses when they are null.
+    pub(super) fn not_null(&self, names: &[&str]) {
+        for name in names {
+            if self.members.get(*name).is_some_and(Value::is_null) {
+                self.mistake(name, "is null, which core refuses: remove it");
+            }
+        }
+    }
+
     /// Whether a list is not there or empty.
     pub(super) fn is_without_items(&self, name: &str) -> bool {
         self.get(name)
@@ -220,6 +238,23 @@ impl<'a> Object<'a> {
                 range.start(),
                 range.end()
             ));
+        }
+    }
+
+    /// Identifiers of other things in core's database.
+    pub(super) fn identifiers(&self, names: &[&str]) {
+        for element in names.iter().filter_map(|name| self.get(name)) {
+            element.identifier();
+        }
+    }
+
+    /// Moments in time.
+    pub(super) fn time(&self, name: &str) {
+        if let Some(element) = self.get(name)
+            && let Some(text) = element.text()
+            && chrono::DateTime::parse_from_rfc3339(text).is_err()
+        {
+            element.mistake("must be a time, for example 2026-01-01T00:00:00Z");
         }
     }
 

@@ -55,7 +55,8 @@ fn check_route(route: &Object<'_>) {
     }
     route.port("port");
     route.one_of("status", &RouteStatus::NAMES);
-    route.texts(&["path", "username", "password", "statusCodesCheck", "cert"]);
+    route.texts(&["path", "username", "password", "statusCodesCheck"]);
+    route.identifiers(&["cert", "_id"]);
     route.booleans(&[
         "primary",
         "secured",
