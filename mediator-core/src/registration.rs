@@ -96,6 +96,25 @@ pub async fn register(
     Ok(registered)
 }
 
+/// What [`register`] would find, without registering.
+///
+/// # Errors
+/// As [`register`], except for faults that core would find with the document.
+pub async fn foresee(
+    openhim: &OpenHim,
+    config: &MediatorConfig,
+) -> Result<Registered, OpenHimError> {
+    let Some(known) = openhim.mediator(config.urn()).await? else {
+        return Ok(Registered::New);
+    };
+    let from = version(&known)?;
+    if from < *config.version() {
+        let to = config.version().clone();
+        return Ok(Registered::Updated { from, to });
+    }
+    compare(Some(&known), &known, config)
+}
+
 /// Registers the mediator, again and again until it works: after a second at first, then less
 /// and less often, up to once a minute. Give up by dropping it.
 ///

@@ -3,6 +3,7 @@
 mod configuration;
 mod issue;
 mod logging;
+mod openhim;
 mod registration;
 mod serve;
 mod service;
@@ -28,6 +29,8 @@ enum Command {
     Serve(serve::Arguments),
     /// Check and show the configuration
     Config(configuration::command::Arguments),
+    /// Register with OpenHIM, and set OpenHIM up
+    Openhim(openhim::Arguments),
     /// Verify health certificates: is this what a trusted key signed, and is it valid?
     Verify(verify::VerifyArguments),
 }
@@ -37,6 +40,7 @@ fn main() -> ExitCode {
         Command::Issue(arguments) => issue::run(arguments),
         Command::Serve(arguments) => serve::run(&arguments),
         Command::Config(arguments) => configuration::command::run(&arguments),
+        Command::Openhim(arguments) => openhim::run(&arguments),
         Command::Verify(arguments) => verify::run(arguments),
     }
 }

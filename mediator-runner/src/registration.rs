@@ -41,6 +41,17 @@ pub(crate) enum OpenHimSetupError {
 pub(crate) fn client(
     settings: &configuration::OpenHim,
 ) -> Result<Option<OpenHim>, OpenHimSetupError> {
+    let client = client_settings(settings)?;
+    Ok(client.as_ref().map(OpenHim::new).transpose()?)
+}
+
+/// How to reach the configured core; nothing when it, the user or the password is not configured.
+///
+/// # Errors
+/// [`OpenHimSetupError`] when the password cannot be read, or the address is none.
+pub(crate) fn client_settings(
+    settings: &configuration::OpenHim,
+) -> Result<Option<OpenHimSettings>, OpenHimSetupError> {
     let (Some(api_url), Some(username)) = (&settings.api_url, &settings.username) else {
         return Ok(None);
     };
@@ -69,7 +80,7 @@ pub(crate) fn client(
         None if settings.trust_self_signed => Trust::AnyCertificate,
         None => Trust::System,
     };
-    Ok(Some(OpenHim::new(&client)?))
+    Ok(Some(client))
 }
 
 /// What this mediator tells OpenHIM about itself: the configured file or the built-in one, its
@@ -89,9 +100,31 @@ pub(crate) fn of(configuration: &Configuration) -> Result<MediatorConfig, OpenHi
         (None, Some(_)) => None,
         (None, None) => listened_on(configuration.server.listen),
     };
+    Ok(located(registration, address.as_ref(), configuration)?)
+}
+
+/// A registration from elsewhere, its routes leading to the configured address of this mediator if
+/// there is one.
+///
+/// # Errors
+/// [`MediatorConfigError`], although a registration without mistakes has none afterwards.
+pub(crate) fn at_configured_address(
+    registration: MediatorConfig,
+    configuration: &Configuration,
+) -> Result<MediatorConfig, MediatorConfigError> {
+    let address = configuration.openhim.mediator_address.as_deref();
+    let address = address.and_then(host_and_port);
+    located(registration, address.as_ref(), configuration)
+}
+
+fn located(
+    registration: MediatorConfig,
+    address: Option<&(String, u16)>,
+    configuration: &Configuration,
+) -> Result<MediatorConfig, MediatorConfigError> {
     let is_secured = configuration.server.tls.certificate_file.is_some();
     let registration = registration.into_builder().map_routes(|route| {
-        if let Some((host, port)) = &address {
+        if let Some((host, port)) = address {
             route.host = Some(host.clone());
             route.port = Some(*port);
         }
@@ -99,7 +132,7 @@ pub(crate) fn of(configuration: &Configuration) -> Result<MediatorConfig, OpenHi
             route.secured = Some(true);
         }
     });
-    Ok(registration.build()?)
+    registration.build()
 }
 
 fn host_and_port(address: &str) -> Option<(String, u16)> {
@@ -152,7 +185,7 @@ mod tests {
         let config = registered(&[("MEDIATOR_SERVER__LISTEN", "0.0.0.0:5000")]);
         assert_eq!(
             addresses(&config),
-            [(Some("localhost".to_owned()), Some(4321))]
+            [(Some("127.0.0.1".to_owned()), Some(4321))]
         );
     }
 

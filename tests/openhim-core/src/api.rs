@@ -25,20 +25,28 @@ impl RealOpenHimCore {
     ///
     /// When core cannot be reached.
     pub async fn api(&self, method: &str, path: &str, body: Option<Value>) -> Answer {
+        match self.call(method, path, body).await {
+            Ok(answer) => answer,
+            Err(error) => {
+                let log = self.log().await;
+                panic!("{method} {path}: {error:?}; core's log:\n{log}")
+            }
+        }
+    }
+
+    async fn call(
+        &self,
+        method: &str,
+        path: &str,
+        body: Option<Value>,
+    ) -> Result<Answer, reqwest::Error> {
         let client = reqwest::Client::builder()
             .tls_danger_accept_invalid_certs(true)
             .timeout(Duration::from_secs(20))
             .build()
             .unwrap();
         let authenticate = format!("{}/authenticate/{}", self.api_url(), Self::USERNAME);
-        let given: Value = client
-            .get(authenticate)
-            .send()
-            .await
-            .unwrap()
-            .json()
-            .await
-            .unwrap();
+        let given: Value = client.get(authenticate).send().await?.json().await?;
         let user_salt = given["salt"].as_str().unwrap();
         let time = given["ts"].as_str().unwrap();
         let salt = uuid::Uuid::new_v4().to_string();
@@ -55,11 +63,11 @@ impl RealOpenHimCore {
         if let Some(body) = body {
             request = request.json(&body);
         }
-        let response = request.send().await.unwrap();
+        let response = request.send().await?;
         let status = response.status().as_u16();
-        let text = response.text().await.unwrap();
+        let text = response.text().await?;
         let body = serde_json::from_str(&text).unwrap_or(Value::String(text));
-        Answer { status, body }
+        Ok(Answer { status, body })
     }
 
     /// Calls core's API with a body and expects it to say that something was created.
