@@ -180,7 +180,7 @@ fn document_reference(
     if let Some(period) = content.period() {
         context["period"] = period.clone();
     }
-    json!({
+    let mut resource = json!({
         "resourceType": "DocumentReference",
         "meta": {"profile": [PROFILE]},
         "masterIdentifier": {"use": "usual", "system": URI, "value": urn(id)},
@@ -191,9 +191,10 @@ fn document_reference(
         "author": [issuer],
         "authenticator": issuer,
         "custodian": issuer,
-        "content": contents,
-        "context": context,
-    })
+    });
+    resource["content"] = contents.into();
+    resource["context"] = context;
+    resource
 }
 
 /// The form's display in the guide's code system.

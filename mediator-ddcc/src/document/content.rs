@@ -162,7 +162,11 @@ impl Content {
     pub(super) fn into_entries(self) -> Vec<Value> {
         self.entries
             .into_iter()
-            .map(|(url, resource)| json!({"fullUrl": url, "resource": resource}))
+            .map(|(url, resource)| {
+                let mut entry = json!({"fullUrl": url});
+                entry["resource"] = resource;
+                entry
+            })
             .collect()
     }
 }

@@ -135,14 +135,15 @@ pub fn assemble(input: DocumentInput<'_>) -> Result<UnsignedDocument, DocumentEr
     );
     let hcid = utf8_percent_encode(input.core_data_set.hcid(), NOT_IN_URN);
     let issuer = content.issuer().to_owned();
-    let bundle = json!({
+    let mut bundle = json!({
         "resourceType": "Bundle",
         "identifier": {"system": URI, "value": document_urn},
         "type": "document",
         "timestamp": issued_at,
         "link": [{"relation": "publication", "url": format!("urn:HCID:{hcid}")}],
-        "entry": content.into_entries(),
     });
+    // Moved: `json!` copies what it is given.
+    bundle["entry"] = content.into_entries().into();
     let unsigned = signature::Unsigned::new(&bundle, input.signer, input.issued_at, issuer)?;
     Ok(UnsignedDocument {
         id: input.document_id,

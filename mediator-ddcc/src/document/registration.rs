@@ -108,17 +108,18 @@ pub fn provide_document_bundle(
         entries.push(put(resource));
     }
     entries.push(put(parts.request(document.id(), questionnaire_response)));
-    entries.push(json!({
-        "fullUrl": urn(document.id()),
-        "resource": bundle,
-        "request": {"method": "PUT", "url": format!("Bundle/{}", document.id())},
-    }));
-    Ok(json!({
+    entries.push(entry(
+        &urn(document.id()),
+        bundle.clone(),
+        &format!("Bundle/{}", document.id()),
+    ));
+    let mut transaction = json!({
         "resourceType": "Bundle",
         "meta": {"profile": PROVIDE_BUNDLE},
         "type": "transaction",
-        "entry": entries,
-    }))
+    });
+    transaction["entry"] = entries.into();
+    Ok(transaction)
 }
 
 /// What of the document its registration refers to.
@@ -281,11 +282,15 @@ fn document_reference(
 fn put(resource: Value) -> Value {
     let id = text(&resource, "/id").to_owned();
     let url = format!("{}/{id}", resource_type(&resource));
-    json!({
-        "fullUrl": format!("urn:uuid:{id}"),
-        "resource": resource,
-        "request": {"method": "PUT", "url": url},
-    })
+    entry(&format!("urn:uuid:{id}"), resource, &url)
+}
+
+/// The resource is moved: `json!` copies what it is given.
+fn entry(full_url: &str, resource: Value, url: &str) -> Value {
+    let mut entry = json!({"fullUrl": full_url});
+    entry["resource"] = resource;
+    entry["request"] = json!({"method": "PUT", "url": url});
+    entry
 }
 
 /// A UUID as an OID (ITU-T X.667), which is what MHD asks for.
