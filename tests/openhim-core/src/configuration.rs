@@ -2,7 +2,7 @@
 
 use std::net::TcpListener;
 use std::path::Path;
-use std::sync::atomic::{AtomicU16, Ordering};
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use serde_json::json;
 
@@ -32,12 +32,15 @@ impl Ports {
 }
 
 /// A port below those that the system gives to outgoing connections, so that none of them takes it
-/// while core is stopped.
+/// while core is stopped. Tests that run at the same time begin to look at different ones.
 fn free_port() -> u16 {
-    static NEXT: AtomicU16 = AtomicU16::new(0);
-    let of_this_process = u16::try_from(std::process::id() % 16).unwrap() * 700;
+    const FIRST: u32 = 20_000;
+    const COUNT: u32 = 12_000;
+    static NEXT: AtomicU32 = AtomicU32::new(0);
     loop {
-        let port = 20_000 + of_this_process + NEXT.fetch_add(1, Ordering::Relaxed) % 700;
+        let begin = std::process::id().wrapping_mul(13);
+        let offset = begin.wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed)) % COUNT;
+        let port = u16::try_from(FIRST + offset).unwrap();
         if TcpListener::bind(("127.0.0.1", port)).is_ok() {
             return port;
         }

@@ -38,6 +38,9 @@ impl Installation {
         let end_with_parent = concat!(env!("CARGO_MANIFEST_DIR"), "/end-with-parent.js");
         command
             .args(["--no-warnings", "--require", end_with_parent])
+            // As in the versions of Node that this core was made for: it sometimes looks for a
+            // response's time before that is stored, and does not expect to die of it.
+            .arg("--unhandled-rejections=warn")
             .arg(self.0.join("node_modules/openhim-core/lib/server.js"))
             .arg(format!("--conf={}", configuration.display()));
         only_what_programs_need(&mut command);

@@ -1,6 +1,7 @@
 //! The core and its database, from start to end.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use tempfile::TempDir;
 use tokio::sync::Mutex;
@@ -118,9 +119,18 @@ impl RealOpenHimCore {
     async fn restart_core(&self, running: &mut Running) {
         running.core = None;
         configuration::write(self.folder.path(), self.ports, running.database_port);
-        match start_core(&self.installation, &self.folder).await {
-            Ok(core) => running.core = Some(core),
-            Err(log) => panic!("OpenHIM core does not start again:\n{log}"),
+        for attempt in 0.. {
+            match start_core(&self.installation, &self.folder).await {
+                Ok(core) => {
+                    running.core = Some(core);
+                    return;
+                }
+                // Another process has taken a port meanwhile, perhaps not for long.
+                Err(log) if log.contains("EADDRINUSE") && attempt < 5 => {
+                    tokio::time::sleep(Duration::from_secs(2)).await;
+                }
+                Err(log) => panic!("OpenHIM core does not start again:\n{log}"),
+            }
         }
     }
 
