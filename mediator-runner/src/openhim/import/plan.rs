@@ -366,3 +366,90 @@ fn members(thing: &impl Serialize) -> Result<Map<String, Value>, String> {
 fn typed<T: DeserializeOwned>(document: &Map<String, Value>) -> Result<T, String> {
     serde_json::from_value(Value::Object(document.clone())).map_err(|error| error.to_string())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn item(kind: Kind, document: Value) -> Item {
+        let Value::Object(document) = document else {
+            unreachable!("a document is an object");
+        };
+        Item {
+            kind,
+            key: document[kind.key()].as_str().unwrap().to_owned(),
+            document,
+            password: None,
+        }
+    }
+
+    fn core(major_version: u64) -> Core {
+        Core {
+            major_version,
+            roles: Vec::new(),
+            channels: Vec::new(),
+            clients: Vec::new(),
+            users: Vec::new(),
+        }
+    }
+
+    fn auditor() -> Item {
+        let permissions = json!({ "audit-trail-view": true });
+        item(
+            Kind::Role,
+            json!({ "name": "auditor", "permissions": permissions }),
+        )
+    }
+
+    #[test]
+    fn a_role_with_permissions_needs_a_core_that_knows_them() {
+        let (action, _) = core(8).role(&auditor()).unwrap();
+        assert_eq!(action, Action::Create);
+        let (action, change) = core(4).role(&auditor()).unwrap();
+        assert!(matches!(action, Action::Skip(_)), "{action:?}");
+        assert!(matches!(change, Change::Nothing), "{change:?}");
+    }
+
+    #[test]
+    fn a_role_may_not_do_more_than_the_file_says() {
+        let mut core = core(8);
+        core.roles = vec![Role::new("auditor").permission("audit-trail-view")];
+        assert_eq!(core.role(&auditor()).unwrap().0, Action::Unchanged);
+        core.roles = vec![
+            Role::new("auditor")
+                .permission("audit-trail-view")
+                .permission("user-manage")
+                .permission_for("channel-view-specified", ["5f00"]),
+        ];
+        let (action, change) = core.role(&auditor()).unwrap();
+        assert_eq!(action, Action::Update(vec!["permissions".to_owned()]));
+        let Change::UpdateRole(role) = change else {
+            unreachable!("{change:?}");
+        };
+        assert!(role.may("audit-trail-view"));
+        assert!(!role.may("user-manage"));
+        let written = serde_json::to_value(&role).unwrap();
+        assert_eq!(written["permissions"]["user-manage"], false);
+        assert_eq!(written["permissions"]["channel-view-specified"], json!([]));
+    }
+
+    #[test]
+    fn a_deleted_channel_comes_back_under_its_name() {
+        let channel = json!({
+            "name": "Patients", "urlPattern": "^/patients$", "methods": ["GET"],
+            "routes": [{"name": "r", "host": "h", "port": 80, "primary": true}],
+        });
+        let mut known = channel.clone();
+        known["_id"] = "5f00".into();
+        known["status"] = "deleted".into();
+        let mut core = core(8);
+        core.channels = vec![serde_json::from_value(known).unwrap()];
+        let (action, change) = core.channel(&item(Kind::Channel, channel)).unwrap();
+        assert_eq!(action, Action::Update(vec!["status".to_owned()]));
+        let Change::UpdateChannel { id, definition } = change else {
+            unreachable!("{change:?}");
+        };
+        assert_eq!(id, "5f00");
+        assert_eq!(definition.status, Some(ChannelStatus::Enabled));
+    }
+}
