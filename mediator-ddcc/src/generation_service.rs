@@ -102,25 +102,27 @@ impl GenerationService {
         &self,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, OperationOutcome> {
-        let stopped = |_| {
-            OperationOutcome::new(
-                500,
-                Issue::general(
-                    IssueType::Exception,
-                    "a part of this service stopped unexpectedly; the log of the service tells more",
-                ),
-            )
-        };
         let permit = Arc::clone(&self.processors)
             .acquire_owned()
             .await
-            .map_err(|error| stopped(error.to_string()))?;
+            .map_err(|_| stopped())?;
         tokio::task::spawn_blocking(move || {
             let result = work();
             drop(permit);
             result
         })
         .await
-        .map_err(|error| stopped(error.to_string()))
+        .map_err(|_| stopped())
     }
+}
+
+/// A panic ended a part of the work.
+pub(crate) fn stopped() -> OperationOutcome {
+    OperationOutcome::new(
+        500,
+        Issue::general(
+            IssueType::Exception,
+            "issuing stopped unexpectedly; repeat the request, and look into the log of the service if it stops again",
+        ),
+    )
 }

@@ -9,6 +9,7 @@ mod drawing;
 mod fonts;
 mod paragraph;
 mod qr_image;
+mod sample;
 mod shaping;
 mod values;
 
@@ -145,16 +146,19 @@ impl CardRenderer {
     /// come with the product.
     ///
     /// # Errors
-    /// [`CardError`] when the folder cannot be read, or one of its files cannot be used.
+    /// [`CardError`] when the folder cannot be read, or one of its files cannot be used: cards of
+    /// nobody are drawn to know.
     pub fn with_folder(folder: &Path) -> Result<Self, CardError> {
-        Self::new(Fonts::with_folder(folder)?, |name| {
+        let renderer = Self::new(Fonts::with_folder(folder)?, |name| {
             let path = folder.join(name);
             match std::fs::read_to_string(&path) {
                 Ok(template) => Ok(Some(template)),
                 Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
                 Err(source) => Err(CardError::Folder { path, source }),
             }
-        })
+        })?;
+        renderer.try_out()?;
+        Ok(renderer)
     }
 
     fn new(

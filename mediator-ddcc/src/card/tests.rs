@@ -382,18 +382,12 @@ fn unusual_characters_spoil_no_card(#[case] name: &str) {
 #[case::no_label(&svg("<image href=\"card:hcid\" width=\"50\" height=\"9\"/>"), "aria-label")]
 #[case::no_area(&svg("<image href=\"card:hcid\" width=\"-1\" aria-label=\"a\"/>"), "width")]
 fn a_wrong_template_is_named_with_its_mistake(#[case] template: &str, #[case] expected: &str) {
-    let error = match renderer_of(template) {
-        Err(error) => error,
-        Ok(renderer) => {
-            render_with(&renderer, CardSize::A4, vaccination("Secret Name"), &[]).unwrap_err()
-        }
-    };
+    let error = renderer_of(template).unwrap_err();
     let message = error.to_string();
     assert!(
         message.contains("a4.svg") && message.contains(expected),
         "{message}"
     );
-    assert!(!message.contains("Secret"), "{message}");
 }
 
 #[test]

@@ -17,7 +17,7 @@ use crate::core_data_set::{self, CoreDataSet, Event};
 use crate::document;
 use crate::drafting::{Draft, Drafting};
 use crate::event_identity::EventIdentity;
-use crate::generation_service::GenerationService;
+use crate::generation_service::{GenerationService, stopped};
 use crate::ledger;
 use crate::operation_outcome::{Issue, IssueType, OperationOutcome, Severity};
 use crate::questionnaire::Questionnaire;
@@ -486,16 +486,6 @@ fn internal(error: &dyn std::error::Error) -> OperationOutcome {
         Issue::general(
             IssueType::Exception,
             format!("the certificate could not be made: {error}"),
-        ),
-    )
-}
-
-fn stopped() -> OperationOutcome {
-    OperationOutcome::new(
-        500,
-        Issue::general(
-            IssueType::Exception,
-            "issuing stopped unexpectedly; repeat the request",
         ),
     )
 }
