@@ -1,4 +1,5 @@
 use reqwest::StatusCode;
+use serde_json::Value;
 
 use crate::support::{
     Core, Example, TRANSACTION, real_core, stand_in_for_core, start_with, transaction, until,
@@ -18,7 +19,7 @@ async fn finishes_after_it_has_answered() {
         .post(example.url("/reports"))
         .body("line\n".repeat(61));
     let envelope = example.envelope(request).await;
-    assert_eq!(envelope["status"], "Pending Async");
+    assert_eq!(envelope["status"], Value::Null, "its channel says it");
     assert_eq!(envelope["response"]["status"], 202);
     let update = format!("PUT /transactions/{TRANSACTION}");
     let told = until("the end of the work", async || {
@@ -44,7 +45,12 @@ async fn core_shows_how_the_work_ended() {
         (answer.status() == StatusCode::ACCEPTED).then_some(())
     })
     .await;
-    let transaction = transaction(core, "Reports", "Successful").await;
+    // OpenHIM 4 has no asynchronous channels, and takes the first answer for a success.
+    let transaction = until("the end of the work", async || {
+        let transaction = transaction(core, "Reports", "Successful").await;
+        (transaction["response"]["status"] == 200).then_some(transaction)
+    })
+    .await;
     assert_eq!(transaction["response"]["body"], "1 pages\n");
     assert_eq!(transaction["properties"]["pages"], "1");
 }

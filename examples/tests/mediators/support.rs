@@ -176,8 +176,13 @@ pub(crate) async fn stand_in_for_core() -> (String, Asked) {
                 .await
                 .unwrap();
             let body = serde_json::from_slice(&body).unwrap_or_default();
+            let is_transaction = what.starts_with("GET /transactions/");
             asked.lock().unwrap().push((what, body));
-            axum::Json(json!([]))
+            axum::Json(if is_transaction {
+                json!({ "status": "Pending Async", "response": { "status": 202 } })
+            } else {
+                json!([])
+            })
         }
     });
     (listen(routes).await, remembered)
