@@ -1,4 +1,4 @@
-use crate::support::{Core, Example, real_core, start_with, transaction};
+use crate::support::{Core, Example, is, real_core, start_with, transaction};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_hello-mediator");
 
@@ -30,7 +30,7 @@ async fn core_shows_it_green_and_routes_to_it() {
     })
     .await;
     assert!(answer.text().await.unwrap().starts_with("Hello, "));
-    let transaction = transaction(core, "Hello", "Successful").await;
+    let transaction = transaction(core, "Hello", is("Successful")).await;
     assert_eq!(transaction["properties"]["greeting"], "friendly");
 }
 

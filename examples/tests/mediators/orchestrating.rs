@@ -2,7 +2,7 @@ use reqwest::StatusCode;
 use rstest::rstest;
 use serde_json::{Value, json};
 
-use crate::support::{Core, Example, real_core, start_with, system, transaction, until};
+use crate::support::{Core, Example, is, real_core, start_with, system, transaction, until};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_orchestrating-mediator");
 
@@ -60,7 +60,7 @@ async fn core_shows_both_calls() {
     })
     .await;
     let channel = "Patients with their insurance";
-    let transaction = transaction(core, channel, "Completed with error(s)").await;
+    let transaction = transaction(core, channel, is("Completed with error(s)")).await;
     let calls = transaction["orchestrations"].as_array().unwrap();
     let statuses: Vec<_> = calls
         .iter()

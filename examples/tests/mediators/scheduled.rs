@@ -2,7 +2,7 @@ use reqwest::StatusCode;
 use rstest::rstest;
 use serde_json::{Value, json};
 
-use crate::support::{Core, Example, real_core, start_with, system, transaction, until};
+use crate::support::{Core, Example, is, real_core, start_with, system, transaction, until};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_scheduled-mediator");
 
@@ -75,7 +75,7 @@ async fn core_polls_it() {
         found.then_some(())
     })
     .await;
-    let transaction = transaction(core, "Fetch the facilities", "Successful").await;
+    let transaction = transaction(core, "Fetch the facilities", is("Successful")).await;
     assert_eq!(transaction["properties"]["facilities"], "2");
     assert_eq!(
         transaction["orchestrations"][0]["name"],

@@ -164,7 +164,8 @@ pub(crate) async fn system(status: StatusCode, body: Value) -> String {
 /// What was asked of a stand-in for core: method and path, and the body if it was JSON.
 pub(crate) type Asked = Arc<Mutex<Vec<(String, Value)>>>;
 
-/// Takes everything that a mediator tells core, and remembers it; its address.
+/// Takes everything that a mediator tells core, and remembers it; its address. It knows one
+/// transaction, which has been answered with 202.
 pub(crate) async fn stand_in_for_core() -> (String, Asked) {
     let asked = Asked::default();
     let remembered = Arc::clone(&asked);
@@ -172,16 +173,21 @@ pub(crate) async fn stand_in_for_core() -> (String, Asked) {
         let asked = Arc::clone(&asked);
         async move {
             let what = format!("{} {}", request.method(), request.uri().path());
-            let body = axum::body::to_bytes(request.into_body(), usize::MAX)
-                .await
-                .unwrap();
-            let body = serde_json::from_slice(&body).unwrap_or_default();
-            let is_transaction = what.starts_with("GET /transactions/");
-            asked.lock().unwrap().push((what, body));
-            axum::Json(if is_transaction {
-                json!({ "status": "Pending Async", "response": { "status": 202 } })
-            } else {
-                json!([])
+            let body = axum::body::to_bytes(request.into_body(), usize::MAX).await;
+            let body = serde_json::from_slice(&body.unwrap()).unwrap_or_default();
+            let mut asked = asked.lock().unwrap();
+            asked.push((what.clone(), body));
+            axum::Json(match what.as_str() {
+                "GET /channels" => json!([]),
+                _ if what == format!("GET /transactions/{TRANSACTION}") => {
+                    let mut updates = asked.iter().rev();
+                    let update = updates.find(|(what, _)| what.starts_with("PUT /transactions/"));
+                    match update {
+                        Some((_, update)) => update.clone(),
+                        None => json!({ "status": "Pending Async", "response": { "status": 202 } }),
+                    }
+                }
+                _ => json!({}),
             })
         }
     });
@@ -237,30 +243,33 @@ pub(crate) async fn start_with(
     example
 }
 
-/// The last transaction of a channel with this name, when it has this status.
-pub(crate) async fn transaction(core: &RealOpenHimCore, channel: &str, status: &str) -> Value {
+/// The last transaction of a channel, when it is as wanted.
+pub(crate) async fn transaction(
+    core: &RealOpenHimCore,
+    channel: &str,
+    wanted: impl Fn(&Value) -> bool,
+) -> Value {
     let channels = core.api("GET", "/channels", None).await.body;
     let channels = channels.as_array().unwrap();
-    let channel = channels
-        .iter()
-        .find(|known| known["name"] == channel)
-        .unwrap();
-    let filters = json!({ "channelID": channel["_id"] }).to_string();
-    let path = reqwest::Url::parse_with_params(
-        "http://core/transactions",
-        [
-            ("filterRepresentation", "full"),
-            ("filterLimit", "1"),
-            ("filterPage", "0"),
-            ("filters", &filters),
-        ],
-    )
-    .unwrap();
-    let path = format!("{}?{}", path.path(), path.query().unwrap());
-    until(&format!("a transaction that is {status}"), async || {
+    let mut named = channels.iter().filter(|known| known["name"] == channel);
+    let filters = json!({ "channelID": named.next().unwrap()["_id"] }).to_string();
+    let query = [
+        ("filterRepresentation", "full"),
+        ("filterLimit", "1"),
+        ("filterPage", "0"),
+        ("filters", &filters),
+    ];
+    let url = reqwest::Url::parse_with_params("http://core/transactions", query).unwrap();
+    let path = format!("{}?{}", url.path(), url.query().unwrap());
+    until(&format!("the transaction of {channel}"), async || {
         let mut found = core.api("GET", &path, None).await.body;
         let transaction = found.get_mut(0)?.take();
-        (transaction["status"] == status).then_some(transaction)
+        wanted(&transaction).then_some(transaction)
     })
     .await
+}
+
+/// See [`transaction`].
+pub(crate) fn is(status: &str) -> impl Fn(&Value) -> bool {
+    move |transaction| transaction["status"] == status
 }

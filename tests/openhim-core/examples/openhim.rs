@@ -1,8 +1,8 @@
 //! An OpenHIM core to try mediators with, until it is ended by Ctrl-C. Its database is in memory.
 //!
 //! ```sh
-//! tests/openhim-core/install openhim
-//! OPENHIM_CORE_FOR_TESTS=openhim cargo run -p real-openhim-core --example openhim
+//! tests/openhim-core/install ~/openhim-core
+//! OPENHIM_CORE_FOR_TESTS=~/openhim-core cargo run -p real-openhim-core --example openhim
 //! ```
 #![allow(clippy::print_stdout, reason = "says where it is")]
 
@@ -22,6 +22,6 @@ async fn main() {
         "export OPENHIM_CA_FILE={}",
         core.certificate_authority().display()
     );
-    println!("# clients send to {}", core.router_url());
+    println!("export OPENHIM_ROUTER={}", core.router_url());
     pending::<()>().await;
 }
