@@ -273,13 +273,15 @@ impl TryFrom<Value> for MediatorConfig {
 
     fn try_from(value: Value) -> Result<Self, Self::Error> {
         validation::check_document(&value).map_err(MediatorConfigError::Mistakes)?;
-        let definitions = value
-            .get("configDefs")
-            .and_then(Value::as_array)
-            .cloned()
-            .unwrap_or_default();
         let document: Document =
             serde_json::from_value(value).map_err(|error| whole_document(&error))?;
+        // Of what was read, and not of the text: equal documents are equal.
+        let definitions = document
+            .config_defs
+            .iter()
+            .map(serde_json::to_value)
+            .collect::<Result<_, _>>()
+            .map_err(|error| whole_document(&error))?;
         let version = validation::parse_version(&document.version).ok_or_else(|| {
             MediatorConfigError::Mistakes(vec![Mistake::new(
                 Place::Element("version".to_owned()),

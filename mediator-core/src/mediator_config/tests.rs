@@ -461,6 +461,22 @@ fn any_json() -> impl Strategy<Value = Value> {
     })
 }
 
+#[test]
+fn an_element_that_is_null_is_refused_or_read_again_as_it_was_written() {
+    let document = complete();
+    let mut found = Vec::new();
+    pointers(&document, "", &mut found);
+    for pointer in found {
+        let mut document = document.clone();
+        *document.pointer_mut(&pointer).unwrap() = Value::Null;
+        if let Ok(config) = MediatorConfig::try_from(document) {
+            let written = serde_json::to_value(&config).unwrap();
+            let read = MediatorConfig::try_from(written).unwrap();
+            assert_eq!(read, config, "{pointer}");
+        }
+    }
+}
+
 proptest! {
     /// Validation and the types agree: what the one lets pass the others can read, and write
     /// again so that it is read as the same.
