@@ -242,6 +242,13 @@ pub(super) async fn search_references(
     search(&application, "DocumentReference", &parameters).await
 }
 
+/// Whether each value of a search parameter is one, and not a system with any value (`system|`).
+fn is_specific(values: &str) -> bool {
+    values
+        .split(',')
+        .all(|value| !value.is_empty() && !value.ends_with('|'))
+}
+
 /// A search names whose certificates it is for: nobody reads everyone's.
 async fn search(
     application: &Application,
@@ -262,7 +269,7 @@ async fn search(
     };
     if !parameters
         .iter()
-        .any(|(name, value)| names_someone(name) && !value.is_empty())
+        .any(|(name, value)| names_someone(name) && is_specific(value))
     {
         return Err(Failure::new(
             StatusCode::BAD_REQUEST,

@@ -124,7 +124,14 @@ async fn the_folder_of_a_holder() {
 #[tokio::test]
 async fn nobody_searches_for_everyone() {
     let runner = Runner::start();
-    for query in ["", "?code=folder", "?identifier=", "?_format=json"] {
+    for query in [
+        "",
+        "?code=folder",
+        "?identifier=",
+        "?identifier=urn:example%7C",
+        "?identifier=urn:example%7C1,urn:example%7C",
+        "?_format=json",
+    ] {
         let answer = runner.get(&format!("/ddcc/List{query}")).await;
         answer.issue(400);
     }
