@@ -26,7 +26,7 @@ const READERS: u32 = 4;
 /// page that changes often is moved once for all changes.
 const CHECKPOINT: u32 = 4_000;
 /// Kibibytes of pages that a connection keeps in memory.
-const CACHE: u32 = 1_024;
+const CACHE: u32 = 2_048;
 /// How long to wait for another process that writes, and for a free connection.
 const WAIT: Duration = Duration::from_secs(10);
 
