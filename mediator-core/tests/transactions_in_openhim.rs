@@ -19,7 +19,7 @@ use mediator_core::transaction::{
     HandlerError, StoreError, Transaction, TransactionId, TransactionLayer, TransactionSettings,
     TransactionStore,
 };
-use real_openhim_core::RealOpenHimCore;
+use real_servers::openhim_core::RealOpenHimCore;
 use serde_json::Value;
 use tokio::sync::OnceCell;
 

@@ -2,7 +2,7 @@
 
 use mediator_core::mediator_config::ConfigurationDefinition;
 use mediator_core::pushed_configuration::PushedConfiguration;
-use real_openhim_core::RealOpenHimCore;
+use real_servers::openhim_core::RealOpenHimCore;
 use serde::Deserialize;
 use serde_json::{Value, json};
 

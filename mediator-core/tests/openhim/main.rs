@@ -13,7 +13,7 @@ mod transactions;
 
 use std::time::Duration;
 
-use real_openhim_core::RealOpenHimCore;
+use real_servers::openhim_core::RealOpenHimCore;
 use tokio::sync::OnceCell;
 
 /// The core that the tests share, if one is installed.

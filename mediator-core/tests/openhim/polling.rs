@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use mediator_core::jobs::Job;
 use mediator_core::mediator_config::{ChannelDefinition, Route};
-use real_openhim_core::RealOpenHimCore;
+use real_servers::openhim_core::RealOpenHimCore;
 use serde_json::json;
 
 use super::running::{Running, channel, openhim};

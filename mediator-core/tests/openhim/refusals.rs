@@ -7,7 +7,7 @@ use axum::routing::get;
 use mediator_core::mediator_config::{Endpoint, MediatorConfig};
 use mediator_core::openhim::{OpenHim, OpenHimError, OpenHimSettings, Trust};
 use mediator_core::registration::register;
-use real_openhim_core::RealOpenHimCore;
+use real_servers::openhim_core::RealOpenHimCore;
 
 use super::core;
 use super::running::{Running, openhim, settings, urn};

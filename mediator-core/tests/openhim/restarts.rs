@@ -4,7 +4,7 @@ use axum::Router;
 use axum::routing::get;
 use http::StatusCode;
 use mediator_core::transaction::{HandlerError, Transaction};
-use real_openhim_core::RealOpenHimCore;
+use real_servers::openhim_core::RealOpenHimCore;
 use serde_json::json;
 use tokio::sync::Notify;
 

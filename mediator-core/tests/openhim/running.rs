@@ -12,7 +12,7 @@ use mediator_core::mediator_config::{
     Method, Route,
 };
 use mediator_core::openhim::{OpenHim, OpenHimSettings, Trust};
-use real_openhim_core::RealOpenHimCore;
+use real_servers::openhim_core::RealOpenHimCore;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;

@@ -6,7 +6,7 @@ use http::StatusCode;
 use mediator_core::envelope::TransactionStatus;
 use mediator_core::openhim::StoredTransaction;
 use mediator_core::transaction::{HandlerError, Transaction};
-use real_openhim_core::RealOpenHimCore;
+use real_servers::openhim_core::RealOpenHimCore;
 use serde_json::Value;
 
 use super::core;

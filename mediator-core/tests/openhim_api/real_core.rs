@@ -18,7 +18,7 @@ use mediator_core::openhim::{
 };
 use mediator_core::pushed_configuration::{Applied, PushedConfiguration};
 use mediator_core::registration::{Registered, register};
-use real_openhim_core::RealOpenHimCore;
+use real_servers::openhim_core::RealOpenHimCore;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::sync::OnceCell;

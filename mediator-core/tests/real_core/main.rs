@@ -5,7 +5,7 @@ mod documents;
 mod resources;
 
 use mediator_core::openhim::{OpenHim, OpenHimSettings, Trust};
-use real_openhim_core::RealOpenHimCore;
+use real_servers::openhim_core::RealOpenHimCore;
 use tokio::sync::OnceCell;
 
 static CORE: OnceCell<Option<RealOpenHimCore>> = OnceCell::const_new();

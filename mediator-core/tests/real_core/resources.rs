@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use mediator_core::mediator_config::{ChannelDefinition, ChannelStatus, Method, Route};
 use mediator_core::openhim::{AuditSearch, Client, OpenHimError, Role, User};
-use real_openhim_core::RealOpenHimCore;
+use real_servers::openhim_core::RealOpenHimCore;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 

@@ -1,6 +1,6 @@
 //! What a command says when it cannot do its work.
 
-use real_openhim_core::RealOpenHimCore;
+use real_servers::openhim_core::RealOpenHimCore;
 
 use super::{at, core, runner};
 

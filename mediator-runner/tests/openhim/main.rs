@@ -8,7 +8,7 @@ mod mediator;
 use std::path::Path;
 use std::process::{Command, Output};
 
-use real_openhim_core::RealOpenHimCore;
+use real_servers::openhim_core::RealOpenHimCore;
 use serde_json::Value;
 use tokio::sync::OnceCell;
 

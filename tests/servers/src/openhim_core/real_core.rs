@@ -6,10 +6,10 @@ use std::time::Duration;
 use tempfile::TempDir;
 use tokio::sync::Mutex;
 
-use crate::configuration::Ports;
+use super::configuration::Ports;
+use super::{certificate, commands, configuration};
 use crate::installation::Installation;
 use crate::process::Process;
-use crate::{certificate, configuration};
 
 /// A running OpenHIM core with a database of its own. Dropping it ends both.
 #[derive(Debug)]
@@ -43,7 +43,7 @@ impl RealOpenHimCore {
     ///
     /// When it is installed but does not start; the message has its log.
     pub async fn start() -> Option<Self> {
-        let installation = Installation::find()?;
+        let installation = Installation::find("openhim-core")?;
         let folder = tempfile::tempdir().unwrap();
         certificate::write(folder.path());
         let (database, database_port) = start_database(&installation, &folder).await;
@@ -144,7 +144,7 @@ impl RealOpenHimCore {
 async fn start_core(installation: &Installation, folder: &TempDir) -> Result<Process, String> {
     let configuration = folder.path().join("configuration.json");
     let log = folder.path().join("core.log");
-    let mut core = Process::start(installation.core(&configuration), &log);
+    let mut core = Process::start(commands::core(installation, &configuration), &log);
     core.wait_for(|line| {
         if line.contains("EADDRINUSE") {
             Some(Err(line.to_owned()))
@@ -159,7 +159,7 @@ async fn start_core(installation: &Installation, folder: &TempDir) -> Result<Pro
 
 async fn start_database(installation: &Installation, folder: &TempDir) -> (Process, u16) {
     let log = folder.path().join("database.log");
-    let mut database = Process::start(installation.database(), &log);
+    let mut database = Process::start(commands::database(installation), &log);
     match database.wait_for(|line| line.trim().parse().ok()).await {
         Ok(port) => (database, port),
         Err(log) => panic!("the database of OpenHIM core does not start:\n{log}"),

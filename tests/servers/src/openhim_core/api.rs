@@ -6,7 +6,7 @@ use aws_lc_rs::digest;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::RealOpenHimCore;
+use super::RealOpenHimCore;
 
 /// What core's API answered.
 #[derive(Debug, Clone, PartialEq)]

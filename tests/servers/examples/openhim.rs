@@ -1,14 +1,14 @@
 //! An OpenHIM core to try mediators with, until it is ended by Ctrl-C. Its database is in memory.
 //!
 //! ```sh
-//! tests/openhim-core/install ~/openhim-core
-//! OPENHIM_CORE_FOR_TESTS=~/openhim-core cargo run -p real-openhim-core --example openhim
+//! tests/servers/install ~/servers openhim-core
+//! SERVERS_FOR_TESTS=~/servers cargo run -p real-servers --example openhim
 //! ```
 #![allow(clippy::print_stdout, reason = "says where it is")]
 
 use std::future::pending;
 
-use real_openhim_core::RealOpenHimCore;
+use real_servers::openhim_core::RealOpenHimCore;
 
 #[tokio::main]
 async fn main() {
