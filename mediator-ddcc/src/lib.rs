@@ -17,7 +17,7 @@ mod holder_queue;
 pub mod ledger;
 pub mod operation_outcome;
 pub mod questionnaire;
-mod recorded;
+pub mod recorded;
 pub mod repository;
 pub mod request;
 pub mod signing;

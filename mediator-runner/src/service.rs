@@ -1,27 +1,27 @@
 //! The wiring: a [`GenerationService`] on the parts that the configuration names.
 
+mod questionnaires;
+mod signer;
+mod transformer;
+
 use std::collections::HashSet;
-use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
-use chrono::Utc;
 use mediator_ddcc::card::{CardError, CardRenderer, CardSize};
 use mediator_ddcc::database::{Database, DatabaseError};
 use mediator_ddcc::generation_service::{GenerationService, Ports, ServiceSettings};
 use mediator_ddcc::ledger::sqlite::SqliteLedger;
 use mediator_ddcc::questionnaire::{QuestionnaireError, Questionnaires};
+use mediator_ddcc::recorded;
 use mediator_ddcc::repository::sqlite::SqliteRepository;
-use mediator_ddcc::signing::development_pki::{DevelopmentPki, DevelopmentPkiError};
-use mediator_ddcc::signing::key_file::{KeyFileError, KeyFileSigner};
-use mediator_ddcc::signing::{Signer, SigningCertificate};
-use mediator_ddcc::strict_json;
+use mediator_ddcc::signing::SigningCertificate;
+use mediator_ddcc::signing::development_pki::DevelopmentPkiError;
+use mediator_ddcc::signing::key_file::KeyFileError;
 use mediator_ddcc::transformer::{EmbeddedTransformer, LoadError};
 
 use crate::configuration::{Card, Configuration};
 
-/// Folder of the development keys, in the data directory.
-pub(crate) const DEVELOPMENT_PKI: &str = "development-pki";
 const DATABASE: &str = "ddcc.sqlite";
 
 /// A service that is ready to issue.
@@ -96,8 +96,8 @@ impl Parts {
     /// The mistakes of all of them, one at least.
     pub(crate) fn read(configuration: &Configuration) -> Result<Self, Vec<StartError>> {
         let mut mistakes = Vec::new();
-        let transformer = note(&mut mistakes, transformer(configuration));
-        let questionnaires = note(&mut mistakes, questionnaires(configuration));
+        let transformer = note(&mut mistakes, transformer::embedded(configuration));
+        let questionnaires = note(&mut mistakes, questionnaires::read(configuration));
         let card = note(&mut mistakes, card(configuration));
         let (Some(transformer), Some(questionnaires), Some(card)) =
             (transformer, questionnaires, card)
@@ -137,15 +137,14 @@ fn note<T>(mistakes: &mut Vec<StartError>, result: Result<T, StartError>) -> Opt
 /// stopped it.
 pub(crate) async fn start(configuration: &Configuration) -> Result<RunningService, StartError> {
     let parts = Parts::read(configuration).map_err(StartError::Several)?;
-    let (signer, signing_certificates) = signer(configuration)?;
+    let (signer, signing_certificates) = signer::open(configuration)?;
     let database = Database::open(&configuration.data_directory.join(DATABASE)).await?;
     let ports = Ports {
-        transformer: Arc::new(parts.transformer),
-        repository: Arc::new(SqliteRepository::new(database.clone())),
+        transformer: recorded::transformer(parts.transformer),
+        repository: recorded::repository(SqliteRepository::new(database.clone())),
         signer,
-        ledger: Arc::new(SqliteLedger::new(database)),
-    }
-    .recorded();
+        ledger: recorded::ledger(SqliteLedger::new(database)),
+    };
     let settings = ServiceSettings {
         issuer: configuration.issuer_settings(),
         forms: configuration.codes.forms.clone(),
@@ -156,13 +155,6 @@ pub(crate) async fn start(configuration: &Configuration) -> Result<RunningServic
     Ok(RunningService {
         service: GenerationService::new(ports, settings),
         signing_certificates,
-    })
-}
-
-fn transformer(configuration: &Configuration) -> Result<EmbeddedTransformer, StartError> {
-    Ok(match &configuration.maps.folder {
-        Some(folder) => EmbeddedTransformer::with_folder(folder)?,
-        None => EmbeddedTransformer::builtin()?,
     })
 }
 
@@ -190,26 +182,6 @@ pub(crate) fn card_renderer(settings: &Card) -> Result<Arc<CardRenderer>, CardEr
     Ok(Arc::new(renderer))
 }
 
-fn signer(
-    configuration: &Configuration,
-) -> Result<(Arc<dyn Signer>, Vec<SigningCertificate>), StartError> {
-    let signing = &configuration.signing;
-    if let (Some(key), Some(certificate)) = (&signing.key_file, &signing.certificate_file) {
-        let signer = KeyFileSigner::read(key, certificate)?;
-        let certificates = vec![signer.identity().certificate.clone()];
-        return Ok((Arc::new(signer), certificates));
-    }
-    let folder = configuration.data_directory.join(DEVELOPMENT_PKI);
-    let pki = DevelopmentPki::open_or_create(&folder, &configuration.issuer.country, Utc::now())?;
-    if pki.created {
-        tracing::warn!(
-            "made a development country signing authority and document signer in {}: they are for trying out, nobody else trusts them; configure signing.key_file and signing.certificate_file for real certificates",
-            folder.display()
-        );
-    }
-    Ok((Arc::new(pki.signer), pki.document_signers))
-}
-
 /// Where clients reach the service: as configured, else where it listens.
 fn public_base_url(configuration: &Configuration) -> String {
     let server = &configuration.server;
@@ -221,35 +193,4 @@ fn public_base_url(configuration: &Configuration) -> String {
         .public_base_url
         .clone()
         .unwrap_or_else(|| format!("{scheme}://{}/ddcc", server.listen))
-}
-
-fn questionnaires(configuration: &Configuration) -> Result<Questionnaires, StartError> {
-    let mut questionnaires = Questionnaires::builtin()?;
-    let Some(folder) = &configuration.questionnaires.folder else {
-        return Ok(questionnaires);
-    };
-    let unreadable = |path: &Path, reason: String| StartError::QuestionnaireFile {
-        path: path.to_owned(),
-        reason,
-    };
-    let io = |error: io::Error| unreadable(folder, error.to_string());
-    let mut paths = std::fs::read_dir(folder)
-        .map_err(io)?
-        .map(|entry| entry.map(|entry| entry.path()))
-        .collect::<Result<Vec<_>, _>>()
-        .map_err(io)?;
-    // The same order everywhere: of two with the same url the last counts.
-    paths.sort();
-    for path in paths {
-        if path.extension().is_none_or(|extension| extension != "json") {
-            continue;
-        }
-        let bytes = std::fs::read(&path).map_err(|error| unreadable(&path, error.to_string()))?;
-        let resource =
-            strict_json::parse(&bytes).map_err(|error| unreadable(&path, error.to_string()))?;
-        questionnaires
-            .add(&resource)
-            .map_err(|error| unreadable(&path, error.to_string()))?;
-    }
-    Ok(questionnaires)
 }

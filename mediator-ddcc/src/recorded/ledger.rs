@@ -16,7 +16,7 @@ fn call(name: &'static str, method: &'static str, path: String) -> Call {
 }
 
 #[async_trait]
-impl Ledger for Recorded<dyn Ledger> {
+impl<P: Ledger> Ledger for Recorded<P> {
     async fn accept(
         &self,
         key: &EventKey,

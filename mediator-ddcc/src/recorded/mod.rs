@@ -18,23 +18,37 @@ use mediator_core::envelope::{
 };
 use mediator_core::transaction::Transaction;
 
-use crate::generation_service::Ports;
+use crate::ledger::Ledger;
+use crate::repository::FhirRepository;
+use crate::signing::Signer;
+use crate::transformer::Transformer;
 
 /// A port whose calls are recorded.
-struct Recorded<P: ?Sized>(Arc<P>);
+struct Recorded<P>(P);
 
-impl Ports {
-    /// These ports, recording in the transaction of OpenHIM that they are called in; elsewhere
-    /// they are what they were.
-    #[must_use]
-    pub fn recorded(self) -> Self {
-        Self {
-            transformer: Arc::new(Recorded(self.transformer)),
-            repository: Arc::new(Recorded(self.repository)),
-            signer: Arc::new(Recorded(self.signer)),
-            ledger: Arc::new(Recorded(self.ledger)),
-        }
-    }
+/// A transformer that works in this process, recorded in the transaction of OpenHIM that it is
+/// called in.
+#[must_use]
+pub fn transformer(embedded: impl Transformer + 'static) -> Arc<dyn Transformer> {
+    Arc::new(Recorded(embedded))
+}
+
+/// A repository in this process, likewise.
+#[must_use]
+pub fn repository(embedded: impl FhirRepository + 'static) -> Arc<dyn FhirRepository> {
+    Arc::new(Recorded(embedded))
+}
+
+/// A signer that calls no other server, likewise.
+#[must_use]
+pub fn signer(embedded: impl Signer + 'static) -> Arc<dyn Signer> {
+    Arc::new(Recorded(embedded))
+}
+
+/// A ledger, likewise: databases are not called over HTTP, so their calls are told from here.
+#[must_use]
+pub fn ledger(embedded: impl Ledger + 'static) -> Arc<dyn Ledger> {
+    Arc::new(Recorded(embedded))
 }
 
 /// A call in the making.

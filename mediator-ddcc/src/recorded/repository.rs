@@ -8,7 +8,7 @@ use crate::repository::{FhirRepository, RepositoryError};
 const GROUP: &str = "FHIR repository";
 
 #[async_trait]
-impl FhirRepository for Recorded<dyn FhirRepository> {
+impl<P: FhirRepository> FhirRepository for Recorded<P> {
     async fn transaction(&self, bundle: Value) -> Result<Value, RepositoryError> {
         let call = Call {
             name: "Store and register",

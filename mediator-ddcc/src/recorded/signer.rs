@@ -6,7 +6,7 @@ use super::{Call, Recorded};
 use crate::signing::{Signer, SignerIdentity, SigningError};
 
 #[async_trait]
-impl Signer for Recorded<dyn Signer> {
+impl<P: Signer> Signer for Recorded<P> {
     fn identity(&self) -> Arc<SignerIdentity> {
         self.0.identity()
     }

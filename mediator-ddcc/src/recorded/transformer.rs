@@ -7,7 +7,7 @@ use super::{Call, Recorded};
 use crate::transformer::{Transformer, TransformerError};
 
 #[async_trait]
-impl Transformer for Recorded<dyn Transformer> {
+impl<P: Transformer> Transformer for Recorded<P> {
     async fn transform(
         &self,
         map_url: &str,
