@@ -14,9 +14,11 @@
 //! | [`envelope`] | the answer that core unpacks |
 //! | [`jobs`] | work on a schedule |
 //! | [`server`] | limits, TLS, health, metrics, and a shutdown that finishes what is running |
+//! | [`back_end`] | a client for any other system over HTTP |
 //! | [`openhim`] | a client of core's API |
 //! | [`telemetry`] | export of traces (feature `opentelemetry`) |
 
+pub mod back_end;
 pub mod default_channels;
 pub mod envelope;
 pub mod heartbeat;

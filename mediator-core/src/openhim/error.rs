@@ -1,7 +1,8 @@
-use std::error::Error;
 use std::path::PathBuf;
 
 use http::StatusCode;
+
+use crate::back_end::{certificate_fault, innermost};
 
 /// Why something could not be had from core's API. Every variant says what to do about it; none
 /// holds a password, a token, or anything that was sent.
@@ -167,29 +168,4 @@ pub(super) fn unanswered(address: &str, error: &reqwest::Error) -> Unanswered {
         },
     };
     Unanswered { error, unsent }
-}
-
-fn certificate_fault(error: &(dyn Error + 'static)) -> Option<String> {
-    chain(error).find_map(|cause| match cause.downcast_ref::<rustls::Error>() {
-        Some(rustls::Error::InvalidCertificate(fault)) => Some(fault.to_string()),
-        _ => None,
-    })
-}
-
-fn innermost<'a>(error: &'a (dyn Error + 'static)) -> &'a (dyn Error + 'static) {
-    chain(error).last().unwrap_or(error)
-}
-
-/// An error and its causes. `io::Error` hides the error it wraps from `source`.
-fn chain<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
-    std::iter::successors(
-        Some(error),
-        |&error: &&'a (dyn Error + 'static)| match error
-            .downcast_ref::<std::io::Error>()
-            .and_then(std::io::Error::get_ref)
-        {
-            Some(inner) => Some(inner as &(dyn Error + 'static)),
-            None => error.source(),
-        },
-    )
 }

@@ -1,9 +1,9 @@
-use std::path::Path;
 use std::time::Duration;
 
-use reqwest::{Certificate, Client, ClientBuilder, redirect};
+use reqwest::{Client, ClientBuilder, redirect};
 
 use super::{OpenHimError, OpenHimSettings, Trust};
+use crate::back_end::authorities;
 
 /// The HTTP client of these settings.
 pub(super) fn http_client(settings: &OpenHimSettings) -> Result<Client, OpenHimError> {
@@ -42,7 +42,13 @@ fn with_trust(
 ) -> Result<ClientBuilder, OpenHimError> {
     Ok(match &settings.trust {
         Trust::System => builder,
-        Trust::CertificateAuthority(path) => builder.tls_certs_only(authorities(path)?),
+        Trust::CertificateAuthority(path) => {
+            let authorities = authorities(path).map_err(|reason| {
+                let path = path.clone();
+                OpenHimError::CertificateAuthority { path, reason }
+            })?;
+            builder.tls_certs_only(authorities)
+        }
         Trust::AnyCertificate => {
             tracing::warn!(
                 api_url = %settings.api_url,
@@ -52,18 +58,4 @@ fn with_trust(
             builder.tls_danger_accept_invalid_certs(true)
         }
     })
-}
-
-fn authorities(path: &Path) -> Result<Vec<Certificate>, OpenHimError> {
-    let fault = |reason: String| OpenHimError::CertificateAuthority {
-        path: path.to_owned(),
-        reason,
-    };
-    let pem = std::fs::read(path).map_err(|error| fault(error.to_string()))?;
-    let certificates =
-        Certificate::from_pem_bundle(&pem).map_err(|_| fault("it is not PEM".to_owned()))?;
-    if certificates.is_empty() {
-        return Err(fault("it holds no certificate".to_owned()));
-    }
-    Ok(certificates)
 }

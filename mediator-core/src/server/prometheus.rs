@@ -8,6 +8,7 @@ use http::header;
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 
 use super::{ServerError, tls};
+use crate::back_end;
 
 /// Upper bounds of durations, in seconds: from a code that is only looked up to a card with images.
 const SECONDS: [f64; 12] = [
@@ -29,6 +30,7 @@ pub(super) fn recorder() -> Result<PrometheusHandle, ServerError> {
                 .map_err(|error| error.to_string())?;
             describe();
             tls::describe_metrics();
+            back_end::describe_metrics();
             Ok(handle)
         })
         .clone()

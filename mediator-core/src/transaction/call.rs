@@ -129,6 +129,10 @@ impl CallResponse {
         self.body
     }
 
+    pub(crate) fn into_parts(self) -> (StatusCode, HeaderMap, Bytes) {
+        (self.status, self.headers, self.body)
+    }
+
     /// The body as text.
     ///
     /// # Errors

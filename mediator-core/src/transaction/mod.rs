@@ -41,6 +41,7 @@ mod handler_error;
 mod identity;
 mod layer;
 mod recorded_body;
+mod recorded_call;
 mod recording;
 mod recording_client;
 mod redaction;
@@ -58,3 +59,6 @@ pub use recording_client::RecordingClient;
 pub use redaction::Redaction;
 pub use settings::{EnvelopeMode, TransactionSettings};
 pub use trace_context::TraceContext;
+
+pub(crate) use recorded_call::{Content, RecordedCall};
+pub(crate) use recording_client::exchange;

@@ -2,19 +2,14 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use axum::body::Bytes;
-use http::header::Entry;
 use http::{HeaderMap, Method};
 use reqwest::{IntoUrl, Request, Response};
 use tokio::time::{Instant, timeout};
-use tracing::{Instrument as _, Span};
+use tracing::Instrument as _;
 
 use super::Transaction;
 use super::call::{Call, CallError, CallResponse};
-use super::recorded_body::{Recordable, recorded_body};
-use super::settings::TransactionSettings;
-use super::trace_context::{TRACEPARENT, TRACESTATE};
-use crate::envelope::{ErrorDetails, Orchestration, RecordedRequest, RecordedResponse, Timestamp};
-use crate::telemetry;
+use super::recorded_call::{Content, RecordedCall};
 
 /// An HTTP client that shows OpenHIM what it does.
 ///
@@ -136,104 +131,53 @@ impl RecordingClient {
             method = request.method().as_str(),
             host = request.url().host_str()
         );
-        let settings = match &transaction {
-            Some(transaction) => {
-                propagate(transaction, &span, request.headers_mut());
-                Arc::clone(transaction.settings())
-            }
-            None => TransactionSettings::outside(),
-        };
-        let limit = time_for(&request, &settings, transaction.as_ref());
-        let record = transaction
-            .filter(Transaction::is_recorded)
-            .map(|transaction| {
-                let orchestration = self.begin(name, &request, &settings);
-                Record {
-                    transaction,
-                    orchestration: Some(orchestration),
-                }
-            });
-        let sent = async {
-            if limit.is_zero() {
-                return Err(CallError::TimedOut {
-                    name: name.to_owned(),
-                    after: limit,
-                });
-            }
-            let answered = send(http, name, request, settings.maximum_call_body_bytes);
-            match timeout(limit, answered).await {
-                Ok(result) => result,
-                Err(_) => Err(CallError::TimedOut {
-                    name: name.to_owned(),
-                    after: limit,
-                }),
-            }
-        };
-        let result = sent.instrument(span).await;
-        if let Some(record) = record {
-            record.end(&result, &settings);
+        let call = RecordedCall::begin(
+            transaction,
+            name,
+            self.group.as_deref(),
+            &mut request,
+            Content::WithoutSecrets,
+            &span,
+        );
+        let limit = time_for(&request, &call);
+        let maximum = call.settings().maximum_call_body_bytes;
+        let sent = exchange(http, name, request, limit, maximum).instrument(span);
+        let result = sent.await;
+        match &result {
+            Ok(answer) => call.answered(answer.status, &answer.headers, &answer.body),
+            Err(error) => call.failed(error),
         }
         result
     }
-
-    fn begin(
-        &self,
-        name: &str,
-        request: &Request,
-        settings: &TransactionSettings,
-    ) -> Orchestration {
-        let mut headers = request.headers().clone();
-        settings.redaction.redact_headers(&mut headers);
-        let mut url = request.url().clone();
-        settings.redaction.redact_url(&mut url);
-        let mut recorded = RecordedRequest::new(Timestamp::now())
-            .url(&url)
-            .method(request.method().as_str());
-        match request.body().map(reqwest::Body::as_bytes) {
-            None => {}
-            Some(Some(body)) => {
-                recorded = recorded.body(recorded_body(
-                    &headers,
-                    Recordable::Borrowed(body),
-                    settings.maximum_recorded_body_bytes,
-                    &settings.redaction,
-                ));
-            }
-            Some(None) => recorded = recorded.body("[a stream, which is not recorded]"),
-        }
-        let orchestration = Orchestration::new(name, recorded.headers(headers));
-        match &self.group {
-            Some(group) => orchestration.group(&**group),
-            None => orchestration,
-        }
-    }
 }
 
-fn propagate(transaction: &Transaction, span: &Span, headers: &mut HeaderMap) {
-    let trace = telemetry::traceparent(span).or_else(|| transaction.trace().child().header_value());
-    let trace = trace.map(|value| (TRACEPARENT, value));
-    let state = transaction.trace_state().cloned();
-    let state = state.map(|value| (TRACESTATE, value));
-    let of_openhim = transaction.propagated().iter().cloned();
-    for (name, value) in of_openhim.chain(trace).chain(state) {
-        if let Entry::Vacant(entry) = headers.entry(name) {
-            entry.insert(value);
-        }
-    }
-}
-
-fn time_for(
-    request: &Request,
-    settings: &TransactionSettings,
-    transaction: Option<&Transaction>,
-) -> Duration {
-    let asked = request.timeout().copied();
-    let limit = asked.map_or(settings.call_timeout, |asked| {
-        asked.min(settings.call_timeout)
-    });
-    match transaction.and_then(Transaction::calls_end_at) {
+fn time_for(request: &Request, call: &RecordedCall) -> Duration {
+    let limit = call.settings().call_timeout;
+    let limit = request.timeout().map_or(limit, |asked| limit.min(*asked));
+    match call.ends_at() {
         Some(end) => limit.min(end.saturating_duration_since(Instant::now())),
         None => limit,
+    }
+}
+
+/// Makes a call, once, and reads its whole answer of at most `maximum` bytes within `limit`.
+pub(crate) async fn exchange(
+    http: &reqwest::Client,
+    name: &str,
+    request: Request,
+    limit: Duration,
+    maximum: usize,
+) -> Result<CallResponse, CallError> {
+    let timed_out = || CallError::TimedOut {
+        name: name.to_owned(),
+        after: limit,
+    };
+    if limit.is_zero() {
+        return Err(timed_out());
+    }
+    match timeout(limit, send(http, name, request, maximum)).await {
+        Ok(result) => result,
+        Err(_) => Err(timed_out()),
     }
 }
 
@@ -274,6 +218,9 @@ async fn read(
     let Some(first) = response.chunk().await.map_err(failed)? else {
         return Ok((headers, Bytes::new()));
     };
+    if first.len() > limit {
+        return Err(too_large());
+    }
     let Some(second) = response.chunk().await.map_err(failed)? else {
         return Ok((headers, first));
     };
@@ -298,52 +245,5 @@ fn failure(name: &str, source: reqwest::Error) -> CallError {
         CallError::Request { name, source }
     } else {
         CallError::Broken { name, source }
-    }
-}
-
-/// A call that is being made. Whatever happens to it is recorded, also that nobody waits for it.
-struct Record {
-    transaction: Transaction,
-    orchestration: Option<Orchestration>,
-}
-
-impl Record {
-    fn end(mut self, result: &Result<CallResponse, CallError>, settings: &TransactionSettings) {
-        let Some(orchestration) = self.orchestration.take() else {
-            return;
-        };
-        let orchestration = match result {
-            Ok(answer) => {
-                let mut headers = answer.headers.clone();
-                settings.redaction.redact_headers(&mut headers);
-                let body = recorded_body(
-                    &headers,
-                    Recordable::Shared(&answer.body),
-                    settings.maximum_recorded_body_bytes,
-                    &settings.redaction,
-                );
-                let orchestration = orchestration.response(
-                    RecordedResponse::new(answer.status, Timestamp::now())
-                        .headers(headers)
-                        .body(body),
-                );
-                if answer.status.is_server_error() {
-                    orchestration.error(ErrorDetails::new(format!("answered {}", answer.status)))
-                } else {
-                    orchestration
-                }
-            }
-            Err(error) => orchestration.error(ErrorDetails::of(error)),
-        };
-        self.transaction.record(orchestration);
-    }
-}
-
-impl Drop for Record {
-    fn drop(&mut self) {
-        if let Some(orchestration) = self.orchestration.take() {
-            let error = ErrorDetails::new("given up before it was answered");
-            self.transaction.record(orchestration.error(error));
-        }
     }
 }
