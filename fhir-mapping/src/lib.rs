@@ -76,5 +76,5 @@ mod library;
 mod output;
 mod program;
 
-pub use error::{MapError, TransformError};
+pub use error::{MapError, SyntaxError, TransformError, Warning};
 pub use library::{CompiledMaps, MapLibrary};
