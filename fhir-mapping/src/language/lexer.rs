@@ -164,10 +164,20 @@ impl<'t> Lexer<'t> {
             '\'' | '"' => Ok(Token::Text(self.quoted()?)),
             '@' => {
                 self.take(1);
-                let time = self.take_while(|c| {
-                    c.is_ascii_digit() || matches!(c, '-' | ':' | 'T' | 'Z' | '+' | '.')
-                });
-                Ok(Token::Time(time.to_owned()))
+                let mut time = self
+                    .take_while(|c| c.is_ascii_digit() || matches!(c, '-' | ':' | 'T' | 'Z' | '+'))
+                    .to_owned();
+                // A point belongs to the time before digits only: else a function follows.
+                let point = self.rest.strip_prefix('.');
+                if point.is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit())) {
+                    time.push_str(self.take(1));
+                    time.push_str(
+                        self.take_while(|c| {
+                            c.is_ascii_digit() || matches!(c, 'Z' | '+' | '-' | ':')
+                        }),
+                    );
+                }
+                Ok(Token::Time(time))
             }
             _ => {
                 let Some(symbol) = SYMBOLS.iter().find(|s| self.rest.starts_with(**s)) else {
