@@ -1,22 +1,58 @@
 //! Why a map cannot be used, and why it gives no result.
 
+use std::fmt::{self, Display, Formatter};
+
+/// One mistake in the text of a map.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("line {line}, column {column}: expected {expected}, found {found} in: {text}")]
+pub struct SyntaxError {
+    /// Line of the text, from 1.
+    pub line: usize,
+    /// Column in characters, from 1.
+    pub column: usize,
+    /// What may stand there.
+    pub expected: String,
+    /// What stands there.
+    pub found: String,
+    /// The whole line.
+    pub text: String,
+}
+
+/// What a map says that the specification does not allow, or that has no effect; it runs all the
+/// same.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Warning {
+    /// Canonical url of the map.
+    pub map: String,
+    /// Line of the map's text, from 1.
+    pub line: usize,
+    /// Column in characters, from 1.
+    pub column: usize,
+    /// What to mend.
+    pub reason: String,
+}
+
+impl Display for Warning {
+    fn fmt(&self, formatter: &mut Formatter<'_>) -> fmt::Result {
+        let Self {
+            map,
+            line,
+            column,
+            reason,
+        } = self;
+        write!(
+            formatter,
+            "map {map}, line {line}, column {column}: {reason}"
+        )
+    }
+}
+
 /// What is wrong with a map, a StructureDefinition or a ConceptMap.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum MapError {
-    /// The text is not FHIR Mapping Language.
-    #[error("line {line}, column {column}: expected {expected}, found {found} in: {text}")]
-    Syntax {
-        /// Line of the text, from 1.
-        line: usize,
-        /// Column in characters, from 1.
-        column: usize,
-        /// What may stand there.
-        expected: String,
-        /// What stands there.
-        found: String,
-        /// The whole line.
-        text: String,
-    },
+    /// The text is not FHIR Mapping Language: one mistake at least, in the order of the text.
+    #[error("{}", lines(.0))]
+    Syntax(Vec<SyntaxError>),
     /// A map asks for what is not there, or for what this engine cannot do.
     #[error("map {map}, line {line}, column {column}: {reason}")]
     Compile {
@@ -57,4 +93,9 @@ pub enum TransformError {
         /// What does not fit.
         reason: String,
     },
+}
+
+fn lines(errors: &[SyntaxError]) -> String {
+    let lines: Vec<String> = errors.iter().map(ToString::to_string).collect();
+    lines.join("\n")
 }

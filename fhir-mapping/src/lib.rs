@@ -52,10 +52,17 @@
 //!
 //! **FHIRPath**: paths, `$this`, `%variable`, indexers, literals (no quantities); the operators
 //! `and or xor implies = != ~ !~ < <= > >= in contains is as | & + - * / div mod`; the functions
-//! `all combine contains count distinct empty endsWith exists extension first hasValue iif indexOf
-//! join last length lower not ofType as is replace select single skip split startsWith substring
-//! tail take toInteger toString trim union upper where`. Every other function is refused when the
-//! map is compiled. A name at the start of a path is a variable if there is one, else an element.
+//! `abs all allFalse allTrue anyFalse anyTrue as ceiling children combine contains
+//! convertsToBoolean convertsToDate convertsToDateTime convertsToDecimal convertsToInteger
+//! convertsToString convertsToTime count decode descendants distinct empty encode endsWith exclude
+//! exists exp extension first floor hasValue iif indexOf intersect is isDistinct join last
+//! lastIndexOf length ln log lower matches matchesFull not now ofType power repeat replace
+//! replaceMatches round select single skip split sqrt startsWith subsetOf substring supersetOf tail
+//! take timeOfDay toBoolean toChars toDate toDateTime toDecimal toInteger toString toTime today
+//! trace trim truncate union upper where`. Every other function is refused when the map is
+//! compiled. A name at the start of a path is a variable if there is one, else an element. Regular
+//! expressions take time linear in the text; look-around and back-references are refused. `trace`
+//! writes nothing: it would hold what people answered.
 //!
 //! **Types**: those of FHIR R4, and logical models and profiles that are added. An element that a
 //! type does not have is refused when the map is compiled, if the type is known by then; else the
@@ -76,5 +83,5 @@ mod library;
 mod output;
 mod program;
 
-pub use error::{MapError, TransformError};
+pub use error::{MapError, SyntaxError, TransformError, Warning};
 pub use library::{CompiledMaps, MapLibrary};

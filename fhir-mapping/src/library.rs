@@ -9,7 +9,7 @@ use uuid::Uuid;
 use crate::concept_map::{self, Translations};
 use crate::definitions::Definitions;
 use crate::engine;
-use crate::error::{MapError, TransformError};
+use crate::error::{MapError, TransformError, Warning};
 use crate::language::map_parser;
 use crate::language::syntax::StructureMap;
 use crate::program::Program;
@@ -22,6 +22,7 @@ pub struct MapLibrary {
     maps: Vec<StructureMap>,
     definitions: Definitions,
     concept_maps: HashMap<String, Translations>,
+    warnings: Vec<Warning>,
 }
 
 impl Default for MapLibrary {
@@ -38,6 +39,7 @@ impl MapLibrary {
             maps: Vec::new(),
             definitions: Definitions::new(),
             concept_maps: HashMap::new(),
+            warnings: Vec::new(),
         }
     }
 
@@ -45,12 +47,26 @@ impl MapLibrary {
     /// replaced.
     ///
     /// # Errors
-    /// [`MapError::Syntax`] with the line and column, and what was expected there.
+    /// [`MapError::Syntax`] with every mistake's line and column, and what was expected there.
     pub fn add_map(&mut self, text: &str) -> Result<&str, MapError> {
-        let map = map_parser::parse(text)?;
+        let (map, tolerated) = map_parser::parse(text).map_err(MapError::Syntax)?;
         self.maps.retain(|other| other.url != map.url);
+        self.warnings.retain(|warning| warning.map != map.url);
+        self.warnings
+            .extend(tolerated.into_iter().map(|(position, reason)| Warning {
+                map: map.url.clone(),
+                line: position.line,
+                column: position.column,
+                reason: reason.to_owned(),
+            }));
         self.maps.push(map);
         Ok(self.maps.last().map_or("", |map| map.url.as_str()))
+    }
+
+    /// What was tolerated in the maps that were added, in their order.
+    #[must_use]
+    pub fn warnings(&self) -> &[Warning] {
+        &self.warnings
     }
 
     /// Adds a StructureDefinition: a logical model, by its differential or snapshot, or a profile,

@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
-use fhir_mapping::{CompiledMaps, MapError, MapLibrary, TransformError};
+use fhir_mapping::{CompiledMaps, MapError, MapLibrary, SyntaxError, TransformError};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -524,10 +524,10 @@ fn what_is_not_there_or_not_supported_is_refused_by_name() {
             "HumanName has no element famly",
         ),
         (
-            "s as x where now() > @2020 -> t.id = 'x' \"r\";",
+            "s as x where resolve() = 1 -> t.id = 'x' \"r\";",
             1,
             14,
-            "the FHIRPath function now is not supported",
+            "the FHIRPath function resolve is not supported",
         ),
         (
             "s as x where name.first(1).exists() -> t.id = 'x' \"r\";",
@@ -632,11 +632,11 @@ fn syntax_errors_tell_line_column_and_what_was_expected() {
             "`sauce`",
         ),
         (
-            "map 'x' = 'y'\ngroup A(source a) {\n  a.b as c -> d.e = 1\n}",
+            "map 'x' = 'y'\ngroup A(source a) {\n  a.b as c -> d.e = 1\n)}",
             4,
             1,
             "`->`, `then`, `,`, the rule's name or `;`",
-            "`}`",
+            "`)`",
         ),
         (
             "map 'x' = 'y'\ngroup A(source a) {\n  a.b as 'c' ;",
@@ -684,16 +684,16 @@ fn syntax_errors_tell_line_column_and_what_was_expected() {
         ),
     ] {
         let error = MapLibrary::new().add_map(text).map(drop).unwrap_err();
-        let MapError::Syntax {
+        let MapError::Syntax(errors) = &error else {
+            panic!("{error}")
+        };
+        let SyntaxError {
             line: l,
             column: c,
             expected: e,
             found: f,
             text: t,
-        } = &error
-        else {
-            panic!("{error}")
-        };
+        } = &errors[0];
         assert_eq!(
             (*l, *c, e.as_str(), f.as_str()),
             (line, column, expected, found),
@@ -702,6 +702,92 @@ fn syntax_errors_tell_line_column_and_what_was_expected() {
         let whole = text.lines().nth(line - 1).unwrap_or_default().trim();
         assert_eq!(t, whole);
     }
+}
+
+#[test]
+fn every_mistake_is_reported_in_the_order_of_the_text() {
+    let text = "map 'x' = 'y'
+group A(source a, target b) {
+  a.c -> -> b.c;
+  a.d as d -> b.d = d;
+  a.e as e then { e.f where ( -> b.f; e.g -> b.g 'g'; e.h b.h; };
+  a.i -> b.i
+}
+group B(a, target b) { a -> b; }
+group C(source a, target b) { a as -> b; }
+";
+    let error = MapLibrary::new().add_map(text).map(drop).unwrap_err();
+    let MapError::Syntax(errors) = &error else {
+        panic!("{error}")
+    };
+    let places: Vec<(usize, usize, &str)> = errors
+        .iter()
+        .map(|error| (error.line, error.column, error.expected.as_str()))
+        .collect();
+    assert_eq!(
+        places,
+        [
+            (3, 10, "the target of a rule"),
+            (5, 31, "an expression"),
+            (5, 59, "`->`, `then`, `,`, the rule's name or `;`"),
+            (8, 9, "`source` or `target`"),
+            (9, 36, "the variable's name"),
+        ]
+    );
+    assert_eq!(error.to_string().lines().count(), errors.len());
+}
+
+#[test]
+fn so_many_mistakes_are_reported_and_no_more() {
+    let text = format!(
+        "map 'x' = 'y'\ngroup A(source a) {{ {} }}",
+        "a ( ; ".repeat(100)
+    );
+    let error = MapLibrary::new().add_map(&text).map(drop).unwrap_err();
+    assert!(
+        matches!(&error, MapError::Syntax(errors) if errors.len() == 20),
+        "{error}"
+    );
+}
+
+#[test]
+fn what_published_maps_get_wrong_is_tolerated_with_a_warning() {
+    let text = "map 'http://example.org/x' = 'y'
+uses 'http://hl7.org/fhir/StructureDefinition/Patient' alias Patient as source
+uses 'http://hl7.org/fhir/StructureDefinition/Patient' alias Patient as target
+group A(source a : Patient
+  target b : Patient,) {
+  a.id as id -> b.id = id
+  a.gender as gender -> b.gender = gender then { gender -> b.active = true }
+  a.birthDate as date -> b.birthDate = date \"date\"
+}
+";
+    let mut library = MapLibrary::new();
+    library.add_map(text).unwrap();
+    let warnings: Vec<String> = library.warnings().iter().map(ToString::to_string).collect();
+    assert_eq!(
+        warnings,
+        [
+            "map http://example.org/x, line 5, column 3: a comma belongs between two inputs",
+            "map http://example.org/x, line 5, column 22: no comma belongs after the last input",
+            "map http://example.org/x, line 7, column 3: a rule ends with `;`",
+            "map http://example.org/x, line 7, column 76: a rule ends with `;`",
+            "map http://example.org/x, line 8, column 3: a rule ends with `;`",
+            "map http://example.org/x, line 9, column 1: a rule ends with `;`",
+        ]
+    );
+    // Of a map that is replaced, the warnings go too.
+    let right = text.replace('\n', " ");
+    assert!(library.add_map(&right).is_err());
+    let maps = library.compile().unwrap();
+    let input =
+        json!({"resourceType": "Patient", "id": "1", "gender": "other", "birthDate": "1900"});
+    let mut expected = input.clone();
+    expected["active"] = json!(true);
+    assert_eq!(
+        maps.transform("http://example.org/x", &input, Uuid::nil()),
+        Ok(expected)
+    );
 }
 
 #[test]

@@ -3,6 +3,7 @@
 mod configuration;
 mod issue;
 mod logging;
+mod map;
 mod openhim;
 mod registration;
 mod serve;
@@ -31,6 +32,8 @@ enum Command {
     Config(configuration::command::Arguments),
     /// Register with OpenHIM, and set OpenHIM up
     Openhim(openhim::Arguments),
+    /// Run and check maps in FHIR Mapping Language
+    Map(map::Arguments),
     /// Verify health certificates: is this what a trusted key signed, and is it valid?
     Verify(verify::VerifyArguments),
 }
@@ -41,6 +44,7 @@ fn main() -> ExitCode {
         Command::Serve(arguments) => serve::run(&arguments),
         Command::Config(arguments) => configuration::command::run(&arguments),
         Command::Openhim(arguments) => openhim::run(&arguments),
+        Command::Map(arguments) => map::run(&arguments),
         Command::Verify(arguments) => verify::run(arguments),
     }
 }

@@ -2,6 +2,8 @@
 
 use serde_json::Value;
 
+use super::function::{FUNCTIONS, Function};
+use super::pattern::Pattern;
 use super::syntax::{Expression, ExpressionKind, Operator, TypeOperator};
 use crate::definitions::{Kind, TypeId};
 use crate::item::{Known, Member};
@@ -13,6 +15,8 @@ const MAXIMUM_CONSTANT_DEPTH: usize = 10;
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Compiled {
     Literal(Value, TypeId),
+    /// A regular expression that is known when the map is compiled.
+    Pattern(Pattern),
     Empty,
     This,
     Slot(usize),
@@ -25,105 +29,6 @@ pub(crate) enum Compiled {
     Function(Box<Compiled>, Function, Vec<Compiled>),
     Negative(Box<Compiled>),
     Binary(Operator, Box<Compiled>, Box<Compiled>),
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Function {
-    All,
-    Combine,
-    Contains,
-    Count,
-    Distinct,
-    Empty,
-    EndsWith,
-    Exists,
-    Extension,
-    First,
-    HasValue,
-    Iif,
-    IndexOf,
-    Join,
-    Last,
-    Length,
-    Lower,
-    Not,
-    Replace,
-    Select,
-    Single,
-    Skip,
-    Split,
-    StartsWith,
-    Substring,
-    Tail,
-    Take,
-    ToInteger,
-    ToText,
-    Trim,
-    Union,
-    Upper,
-    Where,
-}
-
-/// Every function with how many parameters it takes.
-const FUNCTIONS: [(&str, Function, usize, usize); 33] = [
-    ("all", Function::All, 1, 1),
-    ("combine", Function::Combine, 1, 1),
-    ("contains", Function::Contains, 1, 1),
-    ("count", Function::Count, 0, 0),
-    ("distinct", Function::Distinct, 0, 0),
-    ("empty", Function::Empty, 0, 0),
-    ("endsWith", Function::EndsWith, 1, 1),
-    ("exists", Function::Exists, 0, 1),
-    ("extension", Function::Extension, 1, 1),
-    ("first", Function::First, 0, 0),
-    ("hasValue", Function::HasValue, 0, 0),
-    ("iif", Function::Iif, 2, 3),
-    ("indexOf", Function::IndexOf, 1, 1),
-    ("join", Function::Join, 0, 1),
-    ("last", Function::Last, 0, 0),
-    ("length", Function::Length, 0, 0),
-    ("lower", Function::Lower, 0, 0),
-    ("not", Function::Not, 0, 0),
-    ("replace", Function::Replace, 2, 2),
-    ("select", Function::Select, 1, 1),
-    ("single", Function::Single, 0, 0),
-    ("skip", Function::Skip, 1, 1),
-    ("split", Function::Split, 1, 1),
-    ("startsWith", Function::StartsWith, 1, 1),
-    ("substring", Function::Substring, 1, 2),
-    ("tail", Function::Tail, 0, 0),
-    ("take", Function::Take, 1, 1),
-    ("toInteger", Function::ToInteger, 0, 0),
-    ("toString", Function::ToText, 0, 0),
-    ("trim", Function::Trim, 0, 0),
-    ("union", Function::Union, 1, 1),
-    ("upper", Function::Upper, 0, 0),
-    ("where", Function::Where, 1, 1),
-];
-
-impl Function {
-    /// Whether the parameter is evaluated for each item rather than for the caller's context.
-    fn iterates(self) -> bool {
-        matches!(
-            self,
-            Self::All | Self::Exists | Self::Select | Self::Where | Self::Iif
-        )
-    }
-
-    /// Whether the result's items are some of the operand's.
-    fn keeps_type(self) -> bool {
-        matches!(
-            self,
-            Self::Distinct
-                | Self::First
-                | Self::Last
-                | Self::Single
-                | Self::Skip
-                | Self::Tail
-                | Self::Take
-                | Self::Where
-        )
-    }
 }
 
 /// What `$this` and bare names mean: nothing, or an item of a type that may be known.
@@ -386,6 +291,12 @@ fn function(
         let (parameter, id) = compile(scope, inner, parameter)?;
         compiled.push(parameter);
         selected = id;
+    }
+    if let (Function::Matches | Function::MatchesFull | Function::ReplaceMatches, Some(pattern)) =
+        (*function, compiled.first_mut())
+        && let Compiled::Literal(Value::String(text), _) = pattern
+    {
+        *pattern = Compiled::Pattern(Pattern::new(text).map_err(|why| (position, why))?);
     }
     let result = match function {
         Function::Select => selected,

@@ -5,7 +5,7 @@ use std::cmp::Ordering;
 use chrono::DateTime;
 use serde_json::{Number, Value};
 
-use super::compile::{Compiled, Function};
+use super::compile::Compiled;
 use super::syntax::Operator;
 use crate::definitions::{Definitions, TypeId};
 use crate::item::{Item, Member, each_child};
@@ -24,7 +24,7 @@ pub(crate) struct Evaluator<'a, 'v, V> {
     pub(crate) variables: &'v V,
 }
 
-type Items<'a> = Vec<Item<'a>>;
+pub(super) type Items<'a> = Vec<Item<'a>>;
 
 impl<'a, V: Variables<'a>> Evaluator<'a, '_, V> {
     pub(crate) fn items(
@@ -34,7 +34,8 @@ impl<'a, V: Variables<'a>> Evaluator<'a, '_, V> {
     ) -> Result<Items<'a>, Failure> {
         Ok(match expression {
             Compiled::Literal(value, id) => vec![Item::Borrowed(value, *id)],
-            Compiled::Empty => Vec::new(),
+            // A pattern is read by the function whose parameter it is.
+            Compiled::Empty | Compiled::Pattern(_) => Vec::new(),
             Compiled::This => this.cloned().into_iter().collect(),
             Compiled::Slot(slot) => self.variables.variable(*slot).into_iter().collect(),
             Compiled::Member(operand, member) => {
@@ -103,32 +104,37 @@ impl<'a, V: Variables<'a>> Evaluator<'a, '_, V> {
         Ok(truth(&self.items(expression, this)?)? == Some(true))
     }
 
+    /// Whether the item is a date or a time.
+    pub(super) fn is_time(&self, item: &Item<'a>) -> bool {
+        is_time(self.definitions, item.type_id())
+    }
+
     fn is(&self, item: &Item<'a>, id: TypeId) -> bool {
         self.definitions.is_a(item.type_id(), id)
     }
 
-    fn boolean(&self, value: Option<bool>) -> Items<'a> {
+    pub(super) fn boolean(&self, value: Option<bool>) -> Items<'a> {
         value
             .map(|value| Item::computed(value, self.definitions.primitives.boolean))
             .into_iter()
             .collect()
     }
 
-    fn text(&self, text: String) -> Item<'a> {
+    pub(super) fn text(&self, text: String) -> Item<'a> {
         Item::computed(text, self.definitions.primitives.string)
     }
 
-    fn whole(&self, number: i128) -> Result<Item<'a>, Failure> {
+    pub(super) fn whole(&self, number: i128) -> Result<Item<'a>, Failure> {
         let number = i64::try_from(number).map_err(|_| "the number is too large".to_owned())?;
         Ok(Item::computed(number, self.definitions.primitives.integer))
     }
 
-    fn decimal(&self, number: f64) -> Item<'a> {
+    pub(super) fn decimal(&self, number: f64) -> Item<'a> {
         let number = Number::from_f64(number).map_or(Value::Null, Value::Number);
         Item::computed(number, self.definitions.primitives.decimal)
     }
 
-    fn integer(
+    pub(super) fn integer(
         &self,
         expression: &'a Compiled,
         this: Option<&Item<'a>>,
@@ -146,7 +152,7 @@ impl<'a, V: Variables<'a>> Evaluator<'a, '_, V> {
     }
 
     /// The one string that an expression gives.
-    fn string(
+    pub(super) fn string(
         &self,
         expression: &'a Compiled,
         this: Option<&Item<'a>>,
@@ -261,13 +267,13 @@ impl<'a, V: Variables<'a>> Evaluator<'a, '_, V> {
         Ok(vec![self.decimal(number)])
     }
 
-    fn contains(&self, items: &[Item<'a>], item: &Item<'a>) -> bool {
+    pub(super) fn contains(&self, items: &[Item<'a>], item: &Item<'a>) -> bool {
         items
             .iter()
             .any(|other| self.equal_items(other, item) == Some(true))
     }
 
-    fn distinct(&self, items: impl Iterator<Item = Item<'a>>) -> Items<'a> {
+    pub(super) fn distinct(&self, items: impl Iterator<Item = Item<'a>>) -> Items<'a> {
         let mut found: Items<'a> = Vec::new();
         for item in items {
             if !self.contains(&found, &item) {
@@ -343,210 +349,6 @@ impl<'a, V: Variables<'a>> Evaluator<'a, '_, V> {
             _ => Err("only numbers, strings and dates can be compared".to_owned()),
         }
     }
-
-    #[allow(
-        clippy::too_many_lines,
-        reason = "a table of functions reads best in one piece"
-    )]
-    fn function(
-        &self,
-        function: Function,
-        operand: &'a Compiled,
-        parameters: &'a [Compiled],
-        this: Option<&Item<'a>>,
-    ) -> Result<Items<'a>, Failure> {
-        let mut items = self.items(operand, this)?;
-        let first = parameters.first();
-        let count = |this_parameter: Option<&'a Compiled>| -> Result<usize, Failure> {
-            let number = match this_parameter {
-                Some(parameter) => self.integer(parameter, this, "a number of items")?,
-                None => None,
-            };
-            Ok(number.map_or(0, |number| usize::try_from(number).unwrap_or(0)))
-        };
-        match function {
-            Function::Where => {
-                let mut kept = Vec::new();
-                for item in items {
-                    if let Some(test) = first
-                        && self.holds(test, Some(&item))?
-                    {
-                        kept.push(item);
-                    }
-                }
-                return Ok(kept);
-            }
-            Function::Exists => {
-                let Some(test) = first else {
-                    return Ok(self.boolean(Some(!items.is_empty())));
-                };
-                for item in &items {
-                    if self.holds(test, Some(item))? {
-                        return Ok(self.boolean(Some(true)));
-                    }
-                }
-                return Ok(self.boolean(Some(false)));
-            }
-            Function::All => {
-                for item in &items {
-                    if let Some(test) = first
-                        && !self.holds(test, Some(item))?
-                    {
-                        return Ok(self.boolean(Some(false)));
-                    }
-                }
-                return Ok(self.boolean(Some(true)));
-            }
-            Function::Select => {
-                let mut selected = Vec::new();
-                for item in &items {
-                    if let Some(projection) = first {
-                        selected.extend(self.items(projection, Some(item))?);
-                    }
-                }
-                return Ok(selected);
-            }
-            Function::Iif => {
-                let focus = single(&items, "iif")?.or(this);
-                let holds = match first {
-                    Some(test) => self.holds(test, focus)?,
-                    None => false,
-                };
-                let branch = parameters.get(if holds { 1 } else { 2 });
-                return branch.map_or(Ok(Vec::new()), |branch| self.items(branch, focus));
-            }
-            Function::Empty => return Ok(self.boolean(Some(items.is_empty()))),
-            Function::Not => return Ok(self.boolean(truth(&items)?.map(|truth| !truth))),
-            Function::Count => {
-                let count = i128::try_from(items.len()).unwrap_or_default();
-                return Ok(vec![self.whole(count)?]);
-            }
-            Function::HasValue => {
-                let has = matches!(items.as_slice(), [item] if item.text().is_some());
-                return Ok(self.boolean(Some(has)));
-            }
-            Function::First => {
-                items.truncate(1);
-                return Ok(items);
-            }
-            Function::Last => return Ok(items.pop().into_iter().collect()),
-            Function::Tail => return Ok(items.into_iter().skip(1).collect()),
-            Function::Skip => return Ok(items.into_iter().skip(count(first)?).collect()),
-            Function::Take => {
-                items.truncate(count(first)?);
-                return Ok(items);
-            }
-            Function::Single => {
-                single(&items, "single")?;
-                return Ok(items);
-            }
-            Function::Distinct => return Ok(self.distinct(items.into_iter())),
-            Function::Combine | Function::Union => {
-                if let Some(other) = first {
-                    items.extend(self.items(other, this)?);
-                }
-                if function == Function::Union {
-                    items = self.distinct(items.into_iter());
-                }
-                return Ok(items);
-            }
-            Function::Extension => {
-                let url = match first {
-                    Some(url) => self.string(url, this, "an extension's url")?,
-                    None => None,
-                };
-                let member = Member {
-                    name: "extension".to_owned(),
-                    known: None,
-                };
-                let mut found = Vec::new();
-                for item in &items {
-                    item.children(self.definitions, &member, &mut found);
-                }
-                found.retain(|extension| {
-                    let found = extension.value().get("url").and_then(Value::as_str);
-                    found.is_some() && found == url.as_deref()
-                });
-                return Ok(found);
-            }
-            Function::Join => {
-                let separator = match first {
-                    Some(separator) => self.string(separator, this, "a separator")?,
-                    None => None,
-                };
-                let texts: Option<Vec<String>> = items.iter().map(Item::text).collect();
-                let texts = texts.ok_or("only strings can be joined")?;
-                return Ok(vec![self.text(texts.join(&separator.unwrap_or_default()))]);
-            }
-            _ => {}
-        }
-        // What is left takes one string.
-        let Some(text) = string_of(&items, "a function of strings")? else {
-            return Ok(Vec::new());
-        };
-        let parameter = |index: usize| match parameters.get(index) {
-            Some(parameter) => self.string(parameter, this, "a parameter"),
-            None => Ok(None),
-        };
-        let item = match function {
-            Function::ToText => self.text(text),
-            Function::Length => {
-                self.whole(i128::try_from(text.chars().count()).unwrap_or_default())?
-            }
-            Function::Upper => self.text(text.to_uppercase()),
-            Function::Lower => self.text(text.to_lowercase()),
-            Function::Trim => self.text(text.trim().to_owned()),
-            Function::ToInteger => match text.parse::<i64>() {
-                Ok(number) => self.whole(i128::from(number))?,
-                Err(_) => return Ok(Vec::new()),
-            },
-            Function::Substring => {
-                let Some(start) = parameters.first() else {
-                    return Ok(Vec::new());
-                };
-                let start = self.integer(start, this, "where a substring begins")?;
-                let length = match parameters.get(1) {
-                    Some(length) => self.integer(length, this, "a substring's length")?,
-                    None => None,
-                };
-                let start = start.and_then(|start| usize::try_from(start).ok());
-                let Some(start) = start.filter(|start| *start < text.chars().count()) else {
-                    return Ok(Vec::new());
-                };
-                let length = length.map_or(usize::MAX, |l| usize::try_from(l).unwrap_or(0));
-                self.text(text.chars().skip(start).take(length).collect())
-            }
-            _ => {
-                let Some(other) = parameter(0)? else {
-                    return Ok(Vec::new());
-                };
-                match function {
-                    Function::StartsWith => return Ok(self.boolean(Some(text.starts_with(&other)))),
-                    Function::EndsWith => return Ok(self.boolean(Some(text.ends_with(&other)))),
-                    Function::Contains => return Ok(self.boolean(Some(text.contains(&other)))),
-                    Function::IndexOf => {
-                        let index = text.find(&other).map(|byte| text[..byte].chars().count());
-                        let index = index.map_or(-1, |i| i128::try_from(i).unwrap_or(-1));
-                        self.whole(index)?
-                    }
-                    Function::Replace => {
-                        let Some(by) = parameter(1)? else {
-                            return Ok(Vec::new());
-                        };
-                        self.text(text.replace(&other, &by))
-                    }
-                    Function::Split => {
-                        return Ok(text
-                            .split(&other)
-                            .map(|part| self.text(part.to_owned()))
-                            .collect());
-                    }
-                    _ => return Err("a function is not known".to_owned()),
-                }
-            }
-        };
-        Ok(vec![item])
-    }
 }
 
 /// Whether the one child of a name is this text.
@@ -614,7 +416,10 @@ fn is_time(definitions: &Definitions, id: TypeId) -> bool {
 }
 
 /// The only item, if there is one; several are a failure.
-fn single<'i, 'a>(items: &'i [Item<'a>], what: &str) -> Result<Option<&'i Item<'a>>, Failure> {
+pub(super) fn single<'i, 'a>(
+    items: &'i [Item<'a>],
+    what: &str,
+) -> Result<Option<&'i Item<'a>>, Failure> {
     match items {
         [] => Ok(None),
         [item] => Ok(Some(item)),
@@ -622,7 +427,7 @@ fn single<'i, 'a>(items: &'i [Item<'a>], what: &str) -> Result<Option<&'i Item<'
     }
 }
 
-fn string_of(items: &[Item<'_>], what: &str) -> Result<Option<String>, Failure> {
+pub(super) fn string_of(items: &[Item<'_>], what: &str) -> Result<Option<String>, Failure> {
     match single(items, what)? {
         None => Ok(None),
         Some(item) => item
@@ -633,7 +438,7 @@ fn string_of(items: &[Item<'_>], what: &str) -> Result<Option<String>, Failure> 
 }
 
 /// FHIRPath's singleton evaluation of collections.
-fn truth(items: &[Item<'_>]) -> Result<Option<bool>, Failure> {
+pub(super) fn truth(items: &[Item<'_>]) -> Result<Option<bool>, Failure> {
     Ok(single(items, "a condition")?.map(|item| item.value().as_bool().unwrap_or(true)))
 }
 

@@ -2,7 +2,10 @@
 
 pub(crate) mod compile;
 pub(crate) mod evaluate;
+mod function;
+mod functions;
 pub(crate) mod parser;
+mod pattern;
 pub(crate) mod syntax;
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::syntax::{Expression, ExpressionKind, Operator, TypeOperator};
-use crate::error::MapError;
+use crate::error::SyntaxError;
 use crate::language::lexer::Token;
 use crate::language::map_parser::Parser;
 
@@ -48,11 +48,11 @@ fn operator(token: &Token) -> Option<(Operator, u8)> {
 }
 
 impl Parser<'_> {
-    pub(crate) fn expression(&mut self) -> Result<Expression, MapError> {
+    pub(crate) fn expression(&mut self) -> Result<Expression, SyntaxError> {
         self.binary(WEAKEST)
     }
 
-    fn binary(&mut self, weakest: u8) -> Result<Expression, MapError> {
+    fn binary(&mut self, weakest: u8) -> Result<Expression, SyntaxError> {
         self.nested(|parser| {
             let mut left = parser.unary()?;
             loop {
@@ -94,7 +94,7 @@ impl Parser<'_> {
     }
 
     /// `Type`, `FHIR.Type` or `System.Type`.
-    fn type_name(&mut self) -> Result<String, MapError> {
+    fn type_name(&mut self) -> Result<String, SyntaxError> {
         let mut name = self.identifier("a type")?;
         while self.take_symbol(".") {
             name.push('.');
@@ -103,7 +103,7 @@ impl Parser<'_> {
         Ok(name)
     }
 
-    fn unary(&mut self) -> Result<Expression, MapError> {
+    fn unary(&mut self) -> Result<Expression, SyntaxError> {
         let position = self.position();
         if self.take_symbol("+") {
             return self.binary(UNARY_BINDING);
@@ -137,7 +137,7 @@ impl Parser<'_> {
         }
     }
 
-    fn parameters(&mut self) -> Result<Vec<Expression>, MapError> {
+    fn parameters(&mut self) -> Result<Vec<Expression>, SyntaxError> {
         let mut parameters = Vec::new();
         if self.take_symbol(")") {
             return Ok(parameters);
@@ -151,7 +151,7 @@ impl Parser<'_> {
         }
     }
 
-    fn term(&mut self) -> Result<Expression, MapError> {
+    fn term(&mut self) -> Result<Expression, SyntaxError> {
         let position = self.position();
         let token = self.token().clone();
         let kind = match token {

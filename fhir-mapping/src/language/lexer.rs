@@ -1,6 +1,6 @@
 //! Tokens of FHIR Mapping Language and of FHIRPath, which it embeds.
 
-use crate::error::MapError;
+use crate::error::SyntaxError;
 
 /// Where a token begins; both count from 1, columns in characters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,7 +58,7 @@ pub(crate) struct Lexer<'t> {
     in_header: bool,
 }
 
-pub(crate) fn tokens(text: &str) -> Result<Vec<(Token, Position)>, MapError> {
+pub(crate) fn tokens(text: &str) -> Result<Vec<(Token, Position)>, SyntaxError> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let mut lexer = Lexer {
         text,
@@ -109,8 +109,8 @@ impl<'t> Lexer<'t> {
         self.take(end)
     }
 
-    fn fail(&self, position: Position, expected: &str, found: &str) -> MapError {
-        MapError::Syntax {
+    fn fail(&self, position: Position, expected: &str, found: &str) -> SyntaxError {
+        SyntaxError {
             line: position.line,
             column: position.column,
             expected: expected.to_owned(),
@@ -119,7 +119,7 @@ impl<'t> Lexer<'t> {
         }
     }
 
-    fn skip_blank(&mut self) -> Result<(), MapError> {
+    fn skip_blank(&mut self) -> Result<(), SyntaxError> {
         loop {
             self.take_while(char::is_whitespace);
             if self.rest.starts_with("//") {
@@ -142,7 +142,7 @@ impl<'t> Lexer<'t> {
         }
     }
 
-    fn next(&mut self) -> Result<Token, MapError> {
+    fn next(&mut self) -> Result<Token, SyntaxError> {
         let begin = self.position;
         let Some(first) = self.rest.chars().next() else {
             return Ok(Token::End);
@@ -164,10 +164,20 @@ impl<'t> Lexer<'t> {
             '\'' | '"' => Ok(Token::Text(self.quoted()?)),
             '@' => {
                 self.take(1);
-                let time = self.take_while(|c| {
-                    c.is_ascii_digit() || matches!(c, '-' | ':' | 'T' | 'Z' | '+' | '.')
-                });
-                Ok(Token::Time(time.to_owned()))
+                let mut time = self
+                    .take_while(|c| c.is_ascii_digit() || matches!(c, '-' | ':' | 'T' | 'Z' | '+'))
+                    .to_owned();
+                // A point belongs to the time before digits only: else a function follows.
+                let point = self.rest.strip_prefix('.');
+                if point.is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit())) {
+                    time.push_str(self.take(1));
+                    time.push_str(
+                        self.take_while(|c| {
+                            c.is_ascii_digit() || matches!(c, 'Z' | '+' | '-' | ':')
+                        }),
+                    );
+                }
+                Ok(Token::Time(time))
             }
             _ => {
                 let Some(symbol) = SYMBOLS.iter().find(|s| self.rest.starts_with(**s)) else {
@@ -180,7 +190,7 @@ impl<'t> Lexer<'t> {
         }
     }
 
-    fn number(&mut self, begin: Position) -> Result<Token, MapError> {
+    fn number(&mut self, begin: Position) -> Result<Token, SyntaxError> {
         let mut end = self.rest.find(|c: char| !c.is_ascii_digit());
         // `0..1` is a cardinality, `1.5` a decimal.
         if let Some(point) = end
@@ -201,7 +211,7 @@ impl<'t> Lexer<'t> {
     }
 
     /// A string in the quotes it begins with, with FHIRPath's escapes.
-    fn quoted(&mut self) -> Result<String, MapError> {
+    fn quoted(&mut self) -> Result<String, SyntaxError> {
         let begin = self.position;
         if self.rest.starts_with("\"\"\"") {
             let Some(end) = self.rest[3..].find("\"\"\"") else {
@@ -306,11 +316,8 @@ mod tests {
 
     #[test]
     fn positions_count_lines_and_characters() {
-        let tokens = tokens("é a\n  b").unwrap_err();
-        let MapError::Syntax { line, column, .. } = tokens else {
-            unreachable!()
-        };
-        assert_eq!((line, column), (1, 1));
+        let error = tokens("é a\n  b").unwrap_err();
+        assert_eq!((error.line, error.column), (1, 1));
         let tokens = super::tokens("'é' a\n  b").unwrap();
         assert_eq!(tokens[1].1, Position { line: 1, column: 5 });
         assert_eq!(tokens[2].1, Position { line: 2, column: 3 });

@@ -8,28 +8,48 @@ use super::syntax::{
     Source, SourceListMode, Structure, StructureMap, StructureMode, Target, TargetListMode,
     Transform,
 };
-use crate::error::MapError;
+use crate::error::SyntaxError;
 use crate::fhirpath::syntax::{Expression, ExpressionKind};
 
 /// How deep rules and expressions may nest, so that no text exhausts the stack.
 const MAXIMUM_DEPTH: usize = 64;
+
+/// How many mistakes are reported at once.
+const MAXIMUM_ERRORS: usize = 20;
 
 pub(crate) struct Parser<'t> {
     text: &'t str,
     tokens: Vec<(Token, Position)>,
     next: usize,
     depth: usize,
+    errors: Vec<SyntaxError>,
+    warnings: Vec<(Position, &'static str)>,
 }
 
-/// Parses one map.
-pub(crate) fn parse(text: &str) -> Result<StructureMap, MapError> {
-    let mut parser = Parser::new(text)?;
-    parser.map()
+/// A map, and what in its text is tolerated only.
+pub(crate) type Parsed = (StructureMap, Vec<(Position, &'static str)>);
+
+/// Parses one map. After a mistake it goes on with the next rule or declaration, so that an author
+/// sees several at once.
+pub(crate) fn parse(text: &str) -> Result<Parsed, Vec<SyntaxError>> {
+    let mut parser = Parser::new(text).map_err(|error| vec![error])?;
+    let map = parser.map();
+    match (map, parser.errors.is_empty()) {
+        (Ok(map), true) => Ok((map, parser.warnings)),
+        (Ok(_), false) => Err(parser.errors),
+        (Err(error), _) => {
+            // What is missing at the end follows from the mistakes before.
+            if parser.errors.is_empty() || *parser.token() != Token::End {
+                parser.errors.push(error);
+            }
+            Err(parser.errors)
+        }
+    }
 }
 
 /// Parses an expression that stands alone.
 #[cfg(test)]
-pub(crate) fn expression(text: &str) -> Result<Expression, MapError> {
+pub(crate) fn expression(text: &str) -> Result<Expression, SyntaxError> {
     let mut parser = Parser::new(text)?;
     let expression = parser.expression()?;
     match parser.token() {
@@ -39,12 +59,14 @@ pub(crate) fn expression(text: &str) -> Result<Expression, MapError> {
 }
 
 impl<'t> Parser<'t> {
-    fn new(text: &'t str) -> Result<Self, MapError> {
+    fn new(text: &'t str) -> Result<Self, SyntaxError> {
         Ok(Self {
             text,
             tokens: tokens(text)?,
             next: 0,
             depth: 0,
+            errors: Vec::new(),
+            warnings: Vec::new(),
         })
     }
 
@@ -67,13 +89,19 @@ impl<'t> Parser<'t> {
             .map_or(Position { line: 1, column: 1 }, |(_, position)| *position)
     }
 
+    /// The line of the token before this one.
+    fn line_before(&self) -> usize {
+        let before = self.next.checked_sub(1).and_then(|at| self.tokens.get(at));
+        before.map_or(0, |(_, position)| position.line)
+    }
+
     pub(crate) fn advance(&mut self) {
         self.next += 1;
     }
 
-    pub(crate) fn unexpected(&self, expected: &str) -> MapError {
+    pub(crate) fn unexpected(&self, expected: &str) -> SyntaxError {
         let position = self.position();
-        MapError::Syntax {
+        SyntaxError {
             line: position.line,
             column: position.column,
             expected: expected.to_owned(),
@@ -82,11 +110,57 @@ impl<'t> Parser<'t> {
         }
     }
 
+    fn warn(&mut self, text: &'static str) {
+        self.warnings.push((self.position(), text));
+    }
+
+    /// Notes a mistake in the rule or declaration that began at the token `begin`, and skips the
+    /// rest of it: up to a `;`, or to the brace or word that can only stand after it.
+    ///
+    /// # Errors
+    /// The mistake, when the text ends before that, or when there are too many.
+    fn recover(&mut self, error: SyntaxError, begin: usize) -> Result<(), SyntaxError> {
+        if self.errors.len() + 1 == MAXIMUM_ERRORS {
+            return Err(error);
+        }
+        let mut braces = 0_usize;
+        for (token, _) in &self.tokens[begin..self.next.min(self.tokens.len())] {
+            match token {
+                Token::Symbol("{") => braces += 1,
+                Token::Symbol("}") => braces = braces.saturating_sub(1),
+                _ => {}
+            }
+        }
+        loop {
+            match self.token() {
+                Token::End => return Err(error),
+                Token::Symbol("{") => braces += 1,
+                Token::Symbol("}") if braces == 0 => break,
+                Token::Symbol("}") => braces -= 1,
+                Token::Symbol(";") if braces == 0 => {
+                    self.advance();
+                    break;
+                }
+                Token::Word(word) if word == "group" && self.peek_is_declaration() => break,
+                _ => {}
+            }
+            self.advance();
+        }
+        self.errors.push(error);
+        Ok(())
+    }
+
+    /// Whether what follows looks like the name and the inputs of a group.
+    fn peek_is_declaration(&self) -> bool {
+        let after = self.tokens.get(self.next + 2).map(|(token, _)| token);
+        matches!(self.peek(), Token::Word(_)) && after == Some(&Token::Symbol("("))
+    }
+
     /// Runs a part of the grammar that may contain itself.
     pub(crate) fn nested<T>(
         &mut self,
-        part: impl FnOnce(&mut Self) -> Result<T, MapError>,
-    ) -> Result<T, MapError> {
+        part: impl FnOnce(&mut Self) -> Result<T, SyntaxError>,
+    ) -> Result<T, SyntaxError> {
         if self.depth == MAXIMUM_DEPTH {
             return Err(self.unexpected(&format!("at most {MAXIMUM_DEPTH} levels of nesting")));
         }
@@ -104,7 +178,7 @@ impl<'t> Parser<'t> {
         found
     }
 
-    pub(crate) fn symbol(&mut self, symbol: &str) -> Result<(), MapError> {
+    pub(crate) fn symbol(&mut self, symbol: &str) -> Result<(), SyntaxError> {
         if self.take_symbol(symbol) {
             Ok(())
         } else {
@@ -124,7 +198,7 @@ impl<'t> Parser<'t> {
         found
     }
 
-    pub(crate) fn word(&mut self, word: &str) -> Result<(), MapError> {
+    pub(crate) fn word(&mut self, word: &str) -> Result<(), SyntaxError> {
         if self.take_word(word) {
             Ok(())
         } else {
@@ -132,7 +206,7 @@ impl<'t> Parser<'t> {
         }
     }
 
-    pub(crate) fn identifier(&mut self, expected: &str) -> Result<String, MapError> {
+    pub(crate) fn identifier(&mut self, expected: &str) -> Result<String, SyntaxError> {
         match self.token() {
             Token::Word(name) | Token::Quoted(name) => {
                 let name = name.clone();
@@ -143,7 +217,7 @@ impl<'t> Parser<'t> {
         }
     }
 
-    fn text(&mut self, expected: &str) -> Result<String, MapError> {
+    fn text(&mut self, expected: &str) -> Result<String, SyntaxError> {
         match self.token() {
             Token::Text(text) => {
                 let text = text.clone();
@@ -155,7 +229,7 @@ impl<'t> Parser<'t> {
     }
 
     /// A constant and its FHIR type, if one stands here.
-    pub(crate) fn literal(&mut self) -> Result<Option<(Value, &'static str)>, MapError> {
+    pub(crate) fn literal(&mut self) -> Result<Option<(Value, &'static str)>, SyntaxError> {
         let literal = match self.token() {
             Token::Text(text) => (Value::String(text.clone()), "string"),
             Token::Integer(number) => (Value::from(*number), "integer"),
@@ -183,7 +257,7 @@ impl<'t> Parser<'t> {
         Ok(Some(literal))
     }
 
-    fn map(&mut self) -> Result<StructureMap, MapError> {
+    fn map(&mut self) -> Result<StructureMap, SyntaxError> {
         let mut map = StructureMap {
             url: String::new(),
             structures: Vec::new(),
@@ -217,8 +291,17 @@ impl<'t> Parser<'t> {
             } else if self.take_word("conceptmap") {
                 map.concept_maps.push(self.concept_map()?);
             } else if self.take_word("group") {
-                map.groups.push(self.group(position)?);
-            } else if *self.token() == Token::End && !map.groups.is_empty() {
+                let begin = self.next;
+                match self.group(position) {
+                    Ok(group) => map.groups.push(group),
+                    Err(error) => {
+                        self.recover(error, begin)?;
+                        self.take_symbol("}");
+                    }
+                }
+            } else if *self.token() == Token::End
+                && !(map.groups.is_empty() && self.errors.is_empty())
+            {
                 break;
             } else {
                 return Err(self.unexpected(
@@ -226,7 +309,7 @@ impl<'t> Parser<'t> {
                 ));
             }
         }
-        if map.url.is_empty() {
+        if map.url.is_empty() && self.errors.is_empty() {
             self.next = 0;
             return Err(self.unexpected("the map's url: `/// url = '…'` or `map \"…\" = \"…\"`"));
         }
@@ -234,7 +317,7 @@ impl<'t> Parser<'t> {
     }
 
     /// `/// name = value` on one line; only `url` matters here.
-    fn metadata(&mut self, map: &mut StructureMap) -> Result<(), MapError> {
+    fn metadata(&mut self, map: &mut StructureMap) -> Result<(), SyntaxError> {
         let line = self.position().line;
         self.advance();
         let mut name = self.identifier("the name of a metadata element")?;
@@ -252,7 +335,7 @@ impl<'t> Parser<'t> {
         Ok(())
     }
 
-    fn structure(&mut self) -> Result<Structure, MapError> {
+    fn structure(&mut self) -> Result<Structure, SyntaxError> {
         let url = self.text("the url of a StructureDefinition in quotes")?;
         let alias = if self.take_word("alias") {
             Some(self.identifier("the alias of the structure")?)
@@ -275,7 +358,7 @@ impl<'t> Parser<'t> {
         Ok(Structure { url, alias, mode })
     }
 
-    fn concept_map(&mut self) -> Result<ConceptMap, MapError> {
+    fn concept_map(&mut self) -> Result<ConceptMap, SyntaxError> {
         let name = self.text("the concept map's name in quotes")?;
         let url = format!("#{}", name.trim_start_matches('#'));
         self.symbol("{")?;
@@ -311,7 +394,7 @@ impl<'t> Parser<'t> {
     }
 
     /// `prefix:code`.
-    fn coded(&mut self, prefixes: &[(String, String)]) -> Result<(String, String), MapError> {
+    fn coded(&mut self, prefixes: &[(String, String)]) -> Result<(String, String), SyntaxError> {
         let known = match self.token() {
             Token::Word(prefix) => prefixes.iter().find(|(name, _)| name == prefix),
             _ => None,
@@ -351,7 +434,7 @@ impl<'t> Parser<'t> {
     }
 
     /// Whether the relation lets the target stand for the source.
-    fn relation(&mut self) -> Result<bool, MapError> {
+    fn relation(&mut self) -> Result<bool, SyntaxError> {
         // `<=`: the source is narrower than the target.
         for (symbols, usable) in [
             (&["=="][..], true),
@@ -373,16 +456,23 @@ impl<'t> Parser<'t> {
         Err(self.unexpected("a relation: `==`, `=`, `~`, `<=`, `>=`, `<-`, `>-`, `!=` or `-`"))
     }
 
-    fn group(&mut self, position: Position) -> Result<Group, MapError> {
+    fn group(&mut self, position: Position) -> Result<Group, SyntaxError> {
         if self.at_word("for") {
             return Err(self.unexpected("the group's name (`group for` is of an older draft)"));
         }
         let name = self.identifier("the group's name")?;
         self.symbol("(")?;
         let mut inputs = vec![self.input()?];
-        while self.take_symbol(",") {
-            // Maps of the WHO guide have a comma after the last input.
-            if *self.token() == Token::Symbol(")") {
+        // Published maps have a comma after the last input, or none between two.
+        loop {
+            if self.take_symbol(",") {
+                if *self.token() == Token::Symbol(")") {
+                    self.warn("no comma belongs after the last input");
+                    break;
+                }
+            } else if self.at_word("source") || self.at_word("target") {
+                self.warn("a comma belongs between two inputs");
+            } else {
                 break;
             }
             inputs.push(self.input()?);
@@ -419,7 +509,7 @@ impl<'t> Parser<'t> {
         })
     }
 
-    fn input(&mut self) -> Result<Input, MapError> {
+    fn input(&mut self) -> Result<Input, SyntaxError> {
         let position = self.position();
         let mode = if self.take_word("source") {
             Mode::Source
@@ -443,17 +533,21 @@ impl<'t> Parser<'t> {
     }
 
     /// Rules up to the closing brace.
-    fn rules(&mut self) -> Result<Vec<Rule>, MapError> {
+    fn rules(&mut self) -> Result<Vec<Rule>, SyntaxError> {
         self.nested(|parser| {
             let mut rules = Vec::new();
             while !parser.take_symbol("}") {
-                rules.push(parser.rule()?);
+                let begin = parser.next;
+                match parser.rule() {
+                    Ok(rule) => rules.push(rule),
+                    Err(error) => parser.recover(error, begin)?,
+                }
             }
             Ok(rules)
         })
     }
 
-    fn rule(&mut self) -> Result<Rule, MapError> {
+    fn rule(&mut self) -> Result<Rule, SyntaxError> {
         let mut rule = Rule {
             position: self.position(),
             name: None,
@@ -481,19 +575,33 @@ impl<'t> Parser<'t> {
                 }
             }
         }
-        if let Token::Text(_) | Token::Word(_) | Token::Quoted(_) = self.token() {
+        let named = match self.token() {
+            Token::Text(_) => true,
+            // Else it is the next rule's source, and a `;` is missing.
+            Token::Word(_) | Token::Quoted(_) => {
+                matches!(self.peek(), Token::Symbol(";" | "}"))
+            }
+            _ => false,
+        };
+        if named {
             rule.name = Some(match self.text("") {
                 Ok(name) => name,
                 Err(_) => self.identifier("the rule's name")?,
             });
         }
         if !self.take_symbol(";") {
-            return Err(self.unexpected("`->`, `then`, `,`, the rule's name or `;`"));
+            let next_line = self.position().line > self.line_before();
+            match self.token() {
+                Token::Symbol("}") => {}
+                Token::Word(_) | Token::Quoted(_) if next_line => {}
+                _ => return Err(self.unexpected("`->`, `then`, `,`, the rule's name or `;`")),
+            }
+            self.warn("a rule ends with `;`");
         }
         Ok(rule)
     }
 
-    fn source(&mut self) -> Result<Source, MapError> {
+    fn source(&mut self) -> Result<Source, SyntaxError> {
         let position = self.position();
         let context = self.identifier("the source of a rule, or `}`")?;
         let mut source = Source {
@@ -553,7 +661,7 @@ impl<'t> Parser<'t> {
         Ok(source)
     }
 
-    fn path(&mut self) -> Result<Vec<String>, MapError> {
+    fn path(&mut self) -> Result<Vec<String>, SyntaxError> {
         let mut path = Vec::new();
         while self.take_symbol(".") {
             // A name such as `-260` of a logical model stands in quotes.
@@ -565,7 +673,7 @@ impl<'t> Parser<'t> {
         Ok(path)
     }
 
-    fn target(&mut self) -> Result<Target, MapError> {
+    fn target(&mut self) -> Result<Target, SyntaxError> {
         let position = self.position();
         let mut target = Target {
             position,
@@ -607,7 +715,7 @@ impl<'t> Parser<'t> {
         Ok(target)
     }
 
-    fn transform(&mut self) -> Result<Transform, MapError> {
+    fn transform(&mut self) -> Result<Transform, SyntaxError> {
         if self.take_symbol("(") {
             let expression = self.expression()?;
             self.symbol(")")?;
@@ -634,7 +742,7 @@ impl<'t> Parser<'t> {
         Ok(Transform::Call(name, parameters))
     }
 
-    fn parameter(&mut self) -> Result<Parameter, MapError> {
+    fn parameter(&mut self) -> Result<Parameter, SyntaxError> {
         let position = self.position();
         if self.take_symbol("(") {
             let expression = self.expression()?;
@@ -669,7 +777,7 @@ impl<'t> Parser<'t> {
         Ok(Parameter::Path(path))
     }
 
-    fn call(&mut self) -> Result<Call, MapError> {
+    fn call(&mut self) -> Result<Call, SyntaxError> {
         let position = self.position();
         let group = self.identifier("the name of a group, or `{`")?;
         self.symbol("(")?;

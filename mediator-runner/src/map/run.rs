@@ -1,0 +1,110 @@
+//! `mediator-runner map run`.
+
+use std::fs;
+use std::io::{self, Read as _, Write as _};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use serde_json::Value;
+use uuid::Uuid;
+
+use super::library::{Library, LibraryArguments};
+use crate::configuration::command::report;
+
+/// Transform FHIR JSON by a map
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  mediator-runner map run to-patient.map answers.json
+  mediator-runner map run to-patient.map - --import maps --model models < answers.json
+  mediator-runner map run https://example.org/StructureMap/ToPatient answers.json --import maps
+
+The result of each input is printed as JSON, in their order.
+
+Exit codes: 0 all are transformed, 1 an input was not, 2 usage, or a map has mistakes")]
+pub(super) struct Arguments {
+    /// The map: a file, or the canonical url of an imported one
+    #[arg(value_name = "MAP")]
+    map: String,
+
+    /// FHIR JSON, or - for standard input
+    #[arg(required = true, value_name = "INPUT")]
+    inputs: Vec<PathBuf>,
+
+    #[command(flatten)]
+    library: LibraryArguments,
+
+    /// UUID that generated ids follow from, so that they are the same each time (else random)
+    #[arg(long, value_name = "UUID")]
+    seed: Option<Uuid>,
+
+    /// Print each result on one line
+    #[arg(long)]
+    compact: bool,
+}
+
+/// Runs the command.
+pub(super) fn run(arguments: &Arguments) -> ExitCode {
+    match transform_all(arguments) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(mistakes) => report(&mistakes),
+    }
+}
+
+/// Whether every input was transformed; an error is one of usage.
+fn transform_all(arguments: &Arguments) -> Result<bool, String> {
+    let mut library = arguments
+        .library
+        .read()
+        .map_err(|error| error.to_string())?;
+    let path = Path::new(&arguments.map);
+    let url = if path.is_file() {
+        library.add_map(path).map_err(|error| error.to_string())?
+    } else {
+        arguments.map.clone()
+    };
+    for warning in library.maps.warnings() {
+        report(&library.warning(warning));
+    }
+    let maps = std::mem::take(&mut library.maps)
+        .compile()
+        .map_err(|error| Library::mistake(&library, &error).to_string())?;
+    if !maps.contains(&url) {
+        return Err(format!(
+            "{url} is neither a file nor the url of a map that is imported by --import"
+        ));
+    }
+    let mut all = true;
+    for input in &arguments.inputs {
+        let value = read(input)?;
+        let seed = arguments.seed.unwrap_or_else(Uuid::new_v4);
+        match maps.transform(&url, &value, seed) {
+            Ok(result) => {
+                let text = if arguments.compact {
+                    result.to_string()
+                } else {
+                    serde_json::to_string_pretty(&result).map_err(|error| error.to_string())?
+                };
+                writeln!(io::stdout(), "{text}").map_err(|error| error.to_string())?;
+            }
+            Err(error) => {
+                all = false;
+                report(&format!("{}: {error}", input.display()));
+            }
+        }
+    }
+    Ok(all)
+}
+
+fn read(input: &Path) -> Result<Value, String> {
+    let wrong = |error: &dyn std::fmt::Display| format!("{}: {error}", input.display());
+    let text = if input == Path::new("-") {
+        let mut text = Vec::new();
+        let read = io::stdin().read_to_end(&mut text);
+        read.map_err(|error| wrong(&error))?;
+        text
+    } else {
+        fs::read(input).map_err(|error| wrong(&error))?
+    };
+    serde_json::from_slice(&text).map_err(|error| wrong(&error))
+}

@@ -1,0 +1,284 @@
+//! `mediator-runner map` as its users run it.
+
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+use std::fs::{self, File};
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+const MAP: &str = r#"map "http://example.org/StructureMap/ToCard" = "ToCard"
+uses "http://hl7.org/fhir/StructureDefinition/Patient" alias Patient as source
+uses "http://example.org/StructureDefinition/Card" alias Card as target
+imports "http://example.org/StructureMap/Names"
+group ToCard(source patient : Patient, target card : Card) {
+  patient.name as name -> card.holder as holder then Names(name, holder) "holder";
+  patient -> card.number = uuid() "number";
+}
+"#;
+
+const IMPORTED: &str = r#"map "http://example.org/StructureMap/Names" = "Names"
+uses "http://hl7.org/fhir/StructureDefinition/HumanName" alias HumanName as source
+group Names(source name : HumanName, target holder) {
+  name.family as family -> holder.value = family "family";
+}
+"#;
+
+/// A folder with a map, one that it imports, its model, and an input.
+struct Author(TempDir);
+
+impl Author {
+    fn new() -> Self {
+        let folder = TempDir::new().unwrap();
+        let model = json!({"resourceType": "StructureDefinition", "kind": "logical",
+            "url": "http://example.org/StructureDefinition/Card", "name": "Card",
+            "derivation": "specialization", "type": "Card",
+            "differential": {"element": [{"path": "Card"},
+                {"path": "Card.holder", "max": "1", "type": [{"code": "string"}]},
+                {"path": "Card.number", "max": "1", "type": [{"code": "string"}]}]}});
+        let patient = json!({"resourceType": "Patient", "name": [{"family": "Ngata"}]});
+        let author = Self(folder);
+        author.write("to-card.map", MAP);
+        author.write("imports/names.fml", IMPORTED);
+        author.write("models/card.json", &model.to_string());
+        author.write("models/other.json", r#"{"resourceType": "Questionnaire"}"#);
+        author.write("patient.json", &patient.to_string());
+        author
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    fn write(&self, name: &str, text: &str) {
+        let path = self.path(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    }
+
+    fn run(&self, arguments: &[&str]) -> Output {
+        command(self.0.path(), arguments).output().unwrap()
+    }
+}
+
+fn command(folder: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_mediator-runner"));
+    command.current_dir(folder).arg("map").args(arguments);
+    command
+}
+
+fn json_of(output: &Output) -> Value {
+    assert!(output.status.success(), "{}", errors(output));
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+fn errors(output: &Output) -> String {
+    String::from_utf8(output.stderr.clone()).unwrap()
+}
+
+fn printed(output: &Output) -> String {
+    String::from_utf8(output.stdout.clone()).unwrap()
+}
+
+const WITH_ALL: [&str; 4] = ["--import", "imports", "--model", "models"];
+
+#[test]
+fn a_map_runs_with_what_it_imports_and_its_model() {
+    let author = Author::new();
+    let seed = ["--seed", "00000000-0000-0000-0000-000000000001"];
+    let by_file = [
+        &["run", "to-card.map", "patient.json"][..],
+        &WITH_ALL,
+        &seed,
+    ]
+    .concat();
+    let card = json_of(&author.run(&by_file));
+    assert_eq!(card["holder"], "Ngata");
+    assert_eq!(json_of(&author.run(&by_file)), card, "the seed decides ids");
+
+    let by_url = [
+        &[
+            "run",
+            "http://example.org/StructureMap/ToCard",
+            "patient.json",
+        ][..],
+        &["--import", "to-card.map"],
+        &WITH_ALL,
+        &seed,
+    ];
+    assert_eq!(json_of(&author.run(&by_url.concat())), card);
+
+    let without_seed = [&["run", "to-card.map", "patient.json"][..], &WITH_ALL].concat();
+    assert_ne!(
+        json_of(&author.run(&without_seed))["number"],
+        card["number"]
+    );
+}
+
+#[test]
+fn several_inputs_are_lines_and_a_wrong_one_does_not_stop_the_others() {
+    let author = Author::new();
+    author.write("other.json", r#"{"resourceType": "Observation"}"#);
+    let arguments = [
+        &[
+            "run",
+            "--compact",
+            "to-card.map",
+            "patient.json",
+            "other.json",
+            "patient.json",
+        ][..],
+        &WITH_ALL,
+    ];
+    let output = author.run(&arguments.concat());
+    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(printed(&output).lines().count(), 2);
+    assert!(errors(&output).starts_with("other.json: map http://example.org/StructureMap/ToCard"));
+}
+
+#[test]
+fn standard_input_is_read() {
+    let author = Author::new();
+    let arguments = [&["run", "to-card.map", "-"][..], &WITH_ALL].concat();
+    let mut child = command(author.0.path(), &arguments)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let patient = fs::read(author.path("patient.json")).unwrap();
+    child.stdin.take().unwrap().write_all(&patient).unwrap();
+    assert_eq!(
+        json_of(&child.wait_with_output().unwrap())["holder"],
+        "Ngata"
+    );
+}
+
+#[test]
+fn a_model_may_be_in_a_package() {
+    let author = Author::new();
+    let archive = GzEncoder::new(
+        File::create(author.path("models.tgz")).unwrap(),
+        Compression::fast(),
+    );
+    let mut archive = tar::Builder::new(archive);
+    for (name, file) in [
+        ("package/package.json", "patient.json"),
+        ("package/.index.json", "patient.json"),
+        ("package/StructureDefinition-Card.json", "models/card.json"),
+        ("package/Questionnaire-1.json", "models/other.json"),
+        ("package/example/broken.json", "to-card.map"),
+    ] {
+        archive
+            .append_path_with_name(author.path(file), name)
+            .unwrap();
+    }
+    archive.into_inner().unwrap().finish().unwrap();
+    let arguments = ["run", "to-card.map", "patient.json", "--import", "imports"];
+    let output = author.run(&[&arguments[..], &["--model", "models.tgz"]].concat());
+    assert_eq!(json_of(&output)["holder"], "Ngata");
+
+    author.write("broken.tgz", "no archive");
+    let output = author.run(&[&arguments[..], &["--model", "broken.tgz"]].concat());
+    assert_eq!(output.status.code(), Some(2));
+    assert!(
+        errors(&output).starts_with("broken.tgz: "),
+        "{}",
+        errors(&output)
+    );
+}
+
+#[test]
+fn what_is_not_there_is_a_mistake_of_usage() {
+    let author = Author::new();
+    for (arguments, expected) in [
+        (
+            &["run", "no.map", "patient.json"][..],
+            "no.map is neither a file nor the url of a map that is imported by --import\n",
+        ),
+        (
+            &["run", "to-card.map", "patient.json", "--model", "models"],
+            "to-card.map:4:1: the map http://example.org/StructureMap/Names is imported, but not loaded\n",
+        ),
+        (
+            &["run", "to-card.map", "patient.json", "--import", "nowhere"],
+            "nowhere: No such file or directory (os error 2)\n",
+        ),
+        (
+            &[
+                "run",
+                "to-card.map",
+                "no.json",
+                "--import",
+                "imports",
+                "--model",
+                "models",
+            ],
+            "no.json: No such file or directory (os error 2)\n",
+        ),
+    ] {
+        let output = author.run(arguments);
+        assert_eq!(output.status.code(), Some(2));
+        assert_eq!(errors(&output), expected);
+        assert!(output.stdout.is_empty());
+    }
+}
+
+#[test]
+fn check_lists_every_mistake_and_warning_with_its_place() {
+    let author = Author::new();
+    let check = [&[
+        "check",
+        "to-card.map",
+        "imports/names.fml",
+        "--model",
+        "models",
+    ][..]]
+    .concat();
+    let output = author.run(&check);
+    assert_eq!(printed(&output), "2 maps: 0 mistakes, 0 warnings\n");
+    assert!(output.status.success());
+
+    author.write("to-card.map", &MAP.replace("card : Card)", "card : Card,)"));
+    let output = author.run(&check);
+    assert!(output.status.success());
+    assert_eq!(
+        printed(&output),
+        "to-card.map:5:59: warning: no comma belongs after the last input\n\
+         2 maps: 0 mistakes, 1 warning\n"
+    );
+
+    author.write(
+        "to-card.map",
+        &MAP.replace("name -> ", "name -> -> ")
+            .replace("= uuid", "= ="),
+    );
+    author.write(
+        "imports/names.fml",
+        &IMPORTED.replace("source name", "name"),
+    );
+    let output = author.run(&check);
+    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(
+        printed(&output),
+        "to-card.map:6:27: expected the target of a rule, found `->` in: patient.name as name -> -> card.holder as holder then Names(name, holder) \"holder\";\n\
+         to-card.map:7:28: expected a constant or a variable, found `=` in: patient -> card.number = =() \"number\";\n\
+         imports/names.fml:3:13: expected `source` or `target`, found `name` in: group Names(name : HumanName, target holder) {\n\
+         2 maps: 3 mistakes, 0 warnings\n"
+    );
+
+    author.write("to-card.map", &MAP.replace("card.number", "card.numbr"));
+    author.write("imports/names.fml", IMPORTED);
+    let output = author.run(&check);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(
+        printed(&output).starts_with("to-card.map:7:14: Card has no element numbr\n"),
+        "{}",
+        printed(&output)
+    );
+}
