@@ -23,6 +23,8 @@
     reason = "a library for tests, whose failures are the tests' failures"
 )]
 
+mod free_port;
 mod installation;
+pub mod keycloak;
 pub mod openhim_core;
 mod process;
