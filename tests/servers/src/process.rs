@@ -50,7 +50,6 @@ impl Process {
     }
 
     /// Starts a `command` that does not look at its standard input, so that it ends all the same.
-    #[allow(dead_code, reason = "for the servers to come")]
     pub(crate) fn start_guarded(command: &Command, log: &Path) -> Self {
         let mut guarded = Command::new("bash");
         guarded
