@@ -3,6 +3,7 @@
 use std::os::unix::fs::{PermissionsExt as _, chown};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 
 use tempfile::TempDir;
 use tokio::sync::Mutex;
@@ -237,9 +238,17 @@ impl RealPostgreSql {
     pub async fn kill(&self) {
         let mut process = self.process.lock().await;
         if let Some(mut process) = process.take() {
-            let children = self.children();
+            let mut killed = self.children();
+            signal("KILL", &self.postmaster());
+            signal("KILL", &killed);
             process.kill();
-            signal("KILL", &children);
+            killed.extend(self.postmaster());
+            while killed.iter().any(|process| is_running(process)) {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+            // Whoever inherits the killed process may be slow to bury it, and the next one takes it
+            // for alive as long.
+            std::fs::remove_file(self.data().join("postmaster.pid")).unwrap();
         }
     }
 
@@ -453,6 +462,15 @@ fn user() -> User {
     } else {
         User::Same
     }
+}
+
+/// Whether a process is there and not dead yet.
+fn is_running(process: &str) -> bool {
+    // `id (name) state …`
+    let status = std::fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
+    status
+        .rsplit_once(") ")
+        .is_some_and(|(_, state)| !state.starts_with(['Z', 'X']))
 }
 
 /// An error says that a process has ended already.
