@@ -23,8 +23,10 @@
     reason = "a library for tests, whose failures are the tests' failures"
 )]
 
+mod certificate;
 mod free_port;
 mod installation;
 pub mod keycloak;
 pub mod openhim_core;
+pub mod postgresql;
 mod process;

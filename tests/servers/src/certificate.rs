@@ -1,5 +1,4 @@
-//! The certificate of core's API. Core's own is self-signed and names no host in the way that TLS
-//! clients of today look for one, so it could be accepted but never verified.
+//! Certificates of servers, from an authority that is made with them.
 
 use std::path::Path;
 
@@ -13,16 +12,16 @@ pub(crate) fn write(folder: &Path) {
     authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     authority
         .distinguished_name
-        .push(rcgen::DnType::CommonName, "OpenHIM core for tests");
+        .push(rcgen::DnType::CommonName, "Servers for tests");
     let authority_certificate = authority.self_signed(&authority_key).unwrap();
 
     let key = KeyPair::generate().unwrap();
     let names = ["localhost".to_owned(), "127.0.0.1".to_owned()];
     let mut server = CertificateParams::new(names).unwrap();
-    // Core reads the certificate with openssl's command line and wants every part of a name there.
+    // OpenHIM core reads the certificate with openssl's command line and wants every part of a name there.
     for (part, text) in [
         (rcgen::DnType::CommonName, "localhost"),
-        (rcgen::DnType::OrganizationName, "OpenHIM core for tests"),
+        (rcgen::DnType::OrganizationName, "Servers for tests"),
         (rcgen::DnType::CountryName, "XX"),
     ] {
         server.distinguished_name.push(part, text);
