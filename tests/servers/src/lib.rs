@@ -25,6 +25,7 @@
 
 mod certificate;
 mod free_port;
+pub mod fault_proxy;
 mod installation;
 pub mod keycloak;
 pub mod openhim_core;
