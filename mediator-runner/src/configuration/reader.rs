@@ -94,7 +94,13 @@ pub(super) struct Set<T> {
 }
 
 impl<'a> Section<'a> {
-    fn full_name(&self, key: &str) -> String {
+    /// The section's own name, as it is written.
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The name of one of its settings with that of the section.
+    pub(super) fn full_name(&self, key: &str) -> String {
         if self.name.is_empty() {
             key.to_owned()
         } else {

@@ -1,5 +1,6 @@
 //! Every setting with its default. `examples/config/embedded.toml` explains them to operators.
 
+mod back_end;
 mod jobs;
 mod openhim;
 mod tls;

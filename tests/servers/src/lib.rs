@@ -24,8 +24,8 @@
 )]
 
 mod certificate;
-mod free_port;
 pub mod fault_proxy;
+mod free_port;
 mod installation;
 pub mod keycloak;
 pub mod openhim_core;
