@@ -25,7 +25,9 @@
 
 mod certificate;
 mod free_port;
+pub mod hapi_fhir;
 mod installation;
+mod java_server;
 pub mod keycloak;
 pub mod openhim_core;
 pub mod postgresql;
