@@ -28,6 +28,7 @@ mod free_port;
 pub mod hapi_fhir;
 mod installation;
 mod java_server;
+pub mod mapping_engine;
 pub mod keycloak;
 pub mod openhim_core;
 pub mod postgresql;

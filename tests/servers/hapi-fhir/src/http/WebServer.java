@@ -23,7 +23,9 @@ import org.apache.tomcat.util.descriptor.web.FilterMap;
 public final class WebServer {
     private WebServer() {}
 
-    public static void serve(Servlet servlet, Arguments arguments) throws LifecycleException, IOException {
+    /** The filters see requests first, in their order, but not before credentials are checked. */
+    public static void serve(Servlet servlet, Arguments arguments, Filter... filters)
+            throws LifecycleException, IOException {
         Tomcat tomcat = new Tomcat();
         tomcat.setBaseDir(Files.createTempDirectory("tomcat").toString());
         Connector connector = new Connector();
@@ -33,6 +35,9 @@ public final class WebServer {
         Context context = tomcat.addContext("", null);
         arguments.text("basic").ifPresent(credentials -> filter(context, Credentials.basic(credentials)));
         arguments.text("bearer").ifPresent(credentials -> filter(context, Credentials.bearer(credentials)));
+        for (Filter filter : filters) {
+            filter(context, filter);
+        }
         Tomcat.addServlet(context, "fhir", servlet).setLoadOnStartup(1);
         context.addServletMappingDecoded("/fhir/*", "fhir");
         tomcat.start();
@@ -65,11 +70,11 @@ public final class WebServer {
 
     private static void filter(Context context, Filter filter) {
         FilterDef definition = new FilterDef();
-        definition.setFilterName("credentials");
+        definition.setFilterName(filter.getClass().getName());
         definition.setFilter(filter);
         context.addFilterDef(definition);
         FilterMap map = new FilterMap();
-        map.setFilterName("credentials");
+        map.setFilterName(definition.getFilterName());
         map.addURLPattern("/*");
         context.addFilterMap(map);
     }
