@@ -26,7 +26,10 @@
 mod certificate;
 pub mod fault_proxy;
 mod free_port;
+pub mod hapi_fhir;
 mod installation;
+mod java_server;
+pub mod mapping_engine;
 pub mod keycloak;
 pub mod openhim_core;
 pub mod postgresql;
