@@ -23,6 +23,9 @@
     reason = "a library for tests, whose failures are the tests' failures"
 )]
 
+mod certificate;
+mod free_port;
 mod installation;
 pub mod openhim_core;
 mod process;
+pub mod vault;

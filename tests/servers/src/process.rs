@@ -50,7 +50,6 @@ impl Process {
     }
 
     /// Starts a `command` that does not look at its standard input, so that it ends all the same.
-    #[allow(dead_code, reason = "for the servers to come")]
     pub(crate) fn start_guarded(command: &Command, log: &Path) -> Self {
         let mut guarded = Command::new("bash");
         guarded
@@ -71,13 +70,11 @@ impl Process {
 
     /// Stops the process and its children without ending them, as a machine does that is too busy
     /// to answer; [`Self::resume`] lets them go on.
-    #[allow(dead_code, reason = "for the servers to come")]
     pub(crate) fn pause(&self) {
         self.signal("STOP");
     }
 
     /// Lets a paused process go on.
-    #[allow(dead_code, reason = "for the servers to come")]
     pub(crate) fn resume(&self) {
         self.signal("CONT");
     }

@@ -1,10 +1,10 @@
 //! The configuration file of core.
 
-use std::net::TcpListener;
 use std::path::Path;
-use std::sync::atomic::{AtomicU32, Ordering};
 
 use serde_json::json;
+
+use crate::free_port::free_port;
 
 /// The ports that core listens on, all of 127.0.0.1.
 #[derive(Debug, Clone, Copy)]
@@ -27,22 +27,6 @@ impl Ports {
             rerun: free_port(),
             tcp: free_port(),
             polling: free_port(),
-        }
-    }
-}
-
-/// A port below those that the system gives to outgoing connections, so that none of them takes it
-/// while core is stopped. Tests that run at the same time begin to look at different ones.
-fn free_port() -> u16 {
-    const FIRST: u32 = 20_000;
-    const COUNT: u32 = 12_000;
-    static NEXT: AtomicU32 = AtomicU32::new(0);
-    loop {
-        let begin = std::process::id().wrapping_mul(13);
-        let offset = begin.wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed)) % COUNT;
-        let port = u16::try_from(FIRST + offset).unwrap();
-        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
-            return port;
         }
     }
 }

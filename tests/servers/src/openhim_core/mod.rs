@@ -13,7 +13,6 @@
 //! A start takes about four seconds and 350 MB.
 
 mod api;
-mod certificate;
 mod commands;
 mod configuration;
 mod real_core;
