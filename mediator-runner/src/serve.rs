@@ -32,12 +32,12 @@ use tokio::sync::watch;
 use crate::configuration::{self, ClientCertificates, Configuration, ConfigurationArguments, Tls};
 use crate::logging;
 use crate::registration::{self, OpenHimSetupError};
-use crate::service::{self, RunningService, StartError};
+use crate::service::{self, StartError};
 
 use application::Application;
 use pushed_settings::PushedSettings;
-use trust::TrustError;
 pub(crate) use trust::trusted_keys;
+use trust::{TrustError, Trusted};
 
 /// Issue and verify over HTTP, as a FHIR API
 #[derive(Debug, clap::Args)]
@@ -98,13 +98,10 @@ async fn serve(mut configuration: Configuration) -> Result<(), ServeError> {
     let listener = listen(configuration.server.listen).await?;
     // Of port 0 the system made another one.
     configuration.server.listen = listener.local_addr()?;
-    let RunningService {
-        service,
-        signing_certificates,
-    } = service::start(&configuration).await?;
+    let service = service::start(&configuration).await?;
     let mediator_config = registration::of(&configuration)?;
     let pushed = PushedConfiguration::<PushedSettings>::new(&mediator_config)?;
-    let trusted_keys = trusted_keys(&configuration.verification, &signing_certificates)?;
+    let trusted_keys = trusted_keys(&configuration.verification)?;
     let mut server = server(&configuration, &service);
     if let Some(address) = configuration.server.operation_listen {
         server = server.operation_listener(listen(address).await?);
@@ -116,8 +113,10 @@ async fn serve(mut configuration: Configuration) -> Result<(), ServeError> {
         .server(server)
         .router(application::router(Application {
             generation,
-            certificates: Arc::from(signing_certificates),
-            trusted_keys: Arc::new(trusted_keys),
+            trusted: Arc::new(Trusted::new(
+                trusted_keys,
+                Arc::clone(&service.ports().signer),
+            )),
         }));
     if let Some(openhim) = registration::client(&configuration.openhim)? {
         let period = Duration::from_secs(configuration.openhim.heartbeat_seconds);

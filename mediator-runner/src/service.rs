@@ -1,7 +1,7 @@
 //! The wiring: a [`GenerationService`] on the parts that the configuration names.
 
 mod questionnaires;
-mod signer;
+pub(crate) mod signer;
 mod transformer;
 
 use std::collections::HashSet;
@@ -15,22 +15,14 @@ use mediator_ddcc::ledger::sqlite::SqliteLedger;
 use mediator_ddcc::questionnaire::{QuestionnaireError, Questionnaires};
 use mediator_ddcc::recorded;
 use mediator_ddcc::repository::sqlite::SqliteRepository;
-use mediator_ddcc::signing::SigningCertificate;
 use mediator_ddcc::signing::development_pki::DevelopmentPkiError;
 use mediator_ddcc::signing::key_file::KeyFileError;
+use mediator_ddcc::signing::{CertificateStoreError, SignerError};
 use mediator_ddcc::transformer::{EmbeddedTransformer, LoadError};
 
 use crate::configuration::{Card, Configuration};
 
 const DATABASE: &str = "ddcc.sqlite";
-
-/// A service that is ready to issue.
-pub(crate) struct RunningService {
-    /// The service.
-    pub(crate) service: GenerationService,
-    /// Certificates that this service signs with or signed with, the current one first.
-    pub(crate) signing_certificates: Vec<SigningCertificate>,
-}
 
 /// Why the service does not start.
 #[derive(Debug, thiserror::Error)]
@@ -44,6 +36,12 @@ pub(crate) enum StartError {
     /// The configured key cannot be used.
     #[error("signing: {0}")]
     KeyFile(#[from] KeyFileError),
+    /// The document signing certificates cannot be used.
+    #[error("signing: {0}")]
+    Certificates(#[from] CertificateStoreError),
+    /// There is no key to sign with.
+    #[error("signing: {0}")]
+    Signer(#[from] SignerError),
     /// A map cannot be used.
     #[error("maps: {0}")]
     Maps(#[from] LoadError),
@@ -129,15 +127,15 @@ fn note<T>(mistakes: &mut Vec<StartError>, result: Result<T, StartError>) -> Opt
     result.map_err(|mistake| mistakes.push(mistake)).ok()
 }
 
-/// Opens everything that the configuration names. On first use this makes the data directory,
+/// Opens everything that the configuration names: a service that is ready to issue. On first use this makes the data directory,
 /// and development keys when no others are configured.
 ///
 /// # Errors
 /// Every mistake in the operator's files at once, before anything is made; else the one that
 /// stopped it.
-pub(crate) async fn start(configuration: &Configuration) -> Result<RunningService, StartError> {
+pub(crate) async fn start(configuration: &Configuration) -> Result<GenerationService, StartError> {
     let parts = Parts::read(configuration).map_err(StartError::Several)?;
-    let (signer, signing_certificates) = signer::open(configuration)?;
+    let signer = signer::open(configuration).await?;
     let database = Database::open(&configuration.data_directory.join(DATABASE)).await?;
     let ports = Ports {
         transformer: recorded::transformer(parts.transformer),
@@ -152,10 +150,7 @@ pub(crate) async fn start(configuration: &Configuration) -> Result<RunningServic
         questionnaires: parts.questionnaires,
         public_base_url: public_base_url(configuration),
     };
-    Ok(RunningService {
-        service: GenerationService::new(ports, settings),
-        signing_certificates,
-    })
+    Ok(GenerationService::new(ports, settings))
 }
 
 fn card(

@@ -1,14 +1,23 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use chrono::{DateTime, Utc};
 
 use super::{Call, Recorded};
-use crate::signing::{Signer, SignerIdentity, SigningError};
+use crate::signing::{Signer, SignerIdentity, SigningCertificate, SigningError};
 
 #[async_trait]
 impl<P: Signer> Signer for Recorded<P> {
     fn identity(&self) -> Arc<SignerIdentity> {
         self.0.identity()
+    }
+
+    fn identity_at(&self, issued_at: DateTime<Utc>) -> Arc<SignerIdentity> {
+        self.0.identity_at(issued_at)
+    }
+
+    fn certificates(&self) -> Arc<[SigningCertificate]> {
+        self.0.certificates()
     }
 
     async fn sign(

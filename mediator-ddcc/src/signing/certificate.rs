@@ -11,10 +11,10 @@ use serde_json::{Value, json};
 use x509_parser::asn1_rs::{FromDer as _, oid};
 use x509_parser::certificate::X509Certificate;
 use x509_parser::der_parser::Oid;
-use x509_parser::public_key::PublicKey;
+use x509_parser::public_key::RSAPublicKey;
 use x509_parser::x509::SubjectPublicKeyInfo;
 
-use super::Algorithm;
+use super::{Algorithm, PublicKey};
 
 /// Bytes of one certificate that are read at most.
 const MAXIMUM_CERTIFICATE: usize = 64 * 1024;
@@ -28,22 +28,7 @@ pub struct SigningCertificate {
     not_before: DateTime<Utc>,
     not_after: DateTime<Utc>,
     extended_key_usages: Vec<String>,
-    key: Key,
-}
-
-/// The public key, in the form the cryptography library takes it.
-#[derive(Clone, PartialEq, Eq)]
-enum Key {
-    /// Uncompressed point, 65 bytes.
-    P256(Vec<u8>),
-    /// Big-endian modulus and exponent, and PKCS#1 `RSAPublicKey` DER.
-    Rsa {
-        modulus: Vec<u8>,
-        exponent: Vec<u8>,
-        der: Vec<u8>,
-    },
-    /// A key that health certificates are not signed with.
-    Other,
+    key: Option<PublicKey>,
 }
 
 /// Why something is not a usable certificate.
@@ -88,7 +73,7 @@ impl SigningCertificate {
             not_before: time(certificate.validity().not_before)?,
             not_after: time(certificate.validity().not_after)?,
             extended_key_usages,
-            key: read_key(certificate.public_key()),
+            key: PublicKey::from_info(certificate.public_key()),
             der,
         })
     }
@@ -135,16 +120,7 @@ impl SigningCertificate {
     /// PEM (RFC 7468), with a line end behind.
     #[must_use]
     pub fn to_pem(&self) -> String {
-        let encoded = STANDARD.encode(&self.der);
-        let mut pem = String::from("-----BEGIN CERTIFICATE-----\n");
-        for (index, character) in encoded.chars().enumerate() {
-            if index > 0 && index % 64 == 0 {
-                pem.push('\n');
-            }
-            pem.push(character);
-        }
-        pem.push_str("\n-----END CERTIFICATE-----\n");
-        pem
+        pem("CERTIFICATE", &self.der)
     }
 
     /// Key id of HCERT: the first 8 bytes of SHA-256 over the DER certificate.
@@ -155,6 +131,12 @@ impl SigningCertificate {
             *byte = *hashed;
         }
         kid
+    }
+
+    /// [`Self::kid`] in base64, as codes and this program's commands show it.
+    #[must_use]
+    pub fn kid_base64(&self) -> String {
+        STANDARD.encode(self.kid())
     }
 
     /// Distinguished name of the subject, for people.
@@ -181,6 +163,12 @@ impl SigningCertificate {
         self.not_after
     }
 
+    /// Whether a time is in its validity.
+    #[must_use]
+    pub fn is_valid_at(&self, time: DateTime<Utc>) -> bool {
+        (self.not_before..=self.not_after).contains(&time)
+    }
+
     /// Extended key usages as dotted OIDs; empty when the extension is absent.
     #[must_use]
     pub fn extended_key_usages(&self) -> &[String] {
@@ -190,11 +178,13 @@ impl SigningCertificate {
     /// The algorithm that this key signs health certificates with; `None` for other keys.
     #[must_use]
     pub fn key_algorithm(&self) -> Option<Algorithm> {
-        match self.key {
-            Key::P256(_) => Some(Algorithm::Es256),
-            Key::Rsa { .. } => Some(Algorithm::Ps256),
-            Key::Other => None,
-        }
+        self.key.as_ref().map(PublicKey::algorithm)
+    }
+
+    /// The public key; `None` for one that health certificates are not signed with.
+    #[must_use]
+    pub fn public_key(&self) -> Option<&PublicKey> {
+        self.key.as_ref()
     }
 
     /// The public key as a JWK (RFC 7517) for signatures; its `kid` is the thumbprint.
@@ -203,10 +193,8 @@ impl SigningCertificate {
         let mut jwk = self.thumbprint_input();
         jwk["kid"] = json!(self.jwk_thumbprint());
         jwk["use"] = json!("sig");
-        match self.key_algorithm() {
-            Some(Algorithm::Es256) => jwk["alg"] = json!("ES256"),
-            Some(Algorithm::Ps256) => jwk["alg"] = json!("PS256"),
-            None => {}
+        if let Some(algorithm) = self.key_algorithm() {
+            jwk["alg"] = json!(algorithm.as_str());
         }
         jwk["x5c"] = json!([STANDARD.encode(&self.der)]);
         jwk
@@ -224,21 +212,9 @@ impl SigningCertificate {
     /// type than the algorithm.
     #[must_use]
     pub fn verify(&self, algorithm: Algorithm, message: &[u8], signature: &[u8]) -> bool {
-        match (algorithm, &self.key) {
-            (Algorithm::Es256, Key::P256(point)) => check(
-                &signature::ECDSA_P256_SHA256_FIXED,
-                point,
-                message,
-                signature,
-            ),
-            (Algorithm::Ps256, Key::Rsa { der, .. }) => check(
-                &signature::RSA_PSS_2048_8192_SHA256,
-                der,
-                message,
-                signature,
-            ),
-            _ => false,
-        }
+        self.key
+            .as_ref()
+            .is_some_and(|key| key.algorithm() == algorithm && key.verify(message, signature))
     }
 
     /// Whether `issuer` issued this certificate: its name and its signature. Validity and the
@@ -266,24 +242,23 @@ impl SigningCertificate {
     }
 
     fn thumbprint_input(&self) -> Value {
-        match &self.key {
-            Key::P256(point) => {
-                let (x, y) = point.get(1..).unwrap_or_default().split_at(32);
-                json!({
-                    "crv": "P-256",
-                    "kty": "EC",
-                    "x": URL_SAFE_NO_PAD.encode(x),
-                    "y": URL_SAFE_NO_PAD.encode(y),
-                })
+        let encode = |number: &[u8]| URL_SAFE_NO_PAD.encode(number);
+        let Some(key) = &self.key else {
+            return json!({});
+        };
+        match key.algorithm() {
+            Algorithm::Es256 => {
+                let (x, y) = key.bits().get(1..).unwrap_or_default().split_at(32);
+                json!({"crv": "P-256", "kty": "EC", "x": encode(x), "y": encode(y)})
             }
-            Key::Rsa {
-                modulus, exponent, ..
-            } => json!({
-                "e": URL_SAFE_NO_PAD.encode(exponent),
-                "kty": "RSA",
-                "n": URL_SAFE_NO_PAD.encode(modulus),
-            }),
-            Key::Other => json!({}),
+            Algorithm::Ps256 => match RSAPublicKey::from_der(key.bits()) {
+                Ok((_, key)) => json!({
+                    "e": encode(without_leading_zeros(key.exponent)),
+                    "kty": "RSA",
+                    "n": encode(without_leading_zeros(key.modulus)),
+                }),
+                Err(_) => json!({}),
+            },
         }
     }
 }
@@ -293,10 +268,24 @@ impl fmt::Debug for SigningCertificate {
         formatter
             .debug_struct("SigningCertificate")
             .field("subject", &self.subject)
-            .field("kid", &STANDARD.encode(self.kid()))
+            .field("kid", &self.kid_base64())
             .field("not_after", &self.not_after)
             .finish_non_exhaustive()
     }
+}
+
+/// A block of PEM (RFC 7468), with a line end behind.
+pub(super) fn pem(label: &str, der: &[u8]) -> String {
+    let encoded = STANDARD.encode(der);
+    let mut pem = format!("-----BEGIN {label}-----\n");
+    for (index, character) in encoded.chars().enumerate() {
+        if index > 0 && index % 64 == 0 {
+            pem.push('\n');
+        }
+        pem.push(character);
+    }
+    pem.push_str(&format!("\n-----END {label}-----\n"));
+    pem
 }
 
 fn parse(der: &[u8]) -> Result<X509Certificate<'_>, CertificateError> {
@@ -306,34 +295,14 @@ fn parse(der: &[u8]) -> Result<X509Certificate<'_>, CertificateError> {
     }
 }
 
-fn read_key(info: &SubjectPublicKeyInfo<'_>) -> Key {
-    let bits = info.subject_public_key.data.as_ref();
-    match info.parsed() {
-        // On the curve or not is found out when a signature is verified.
-        Ok(PublicKey::EC(_)) if is_p256(info) && bits.len() == 65 && bits.first() == Some(&4) => {
-            Key::P256(bits.to_vec())
-        }
-        Ok(PublicKey::RSA(key)) if (2048..=8192).contains(&key.key_size()) => Key::Rsa {
-            modulus: without_leading_zeros(key.modulus),
-            exponent: without_leading_zeros(key.exponent),
-            der: bits.to_vec(),
-        },
-        _ => Key::Other,
-    }
-}
-
-fn is_p256(info: &SubjectPublicKeyInfo<'_>) -> bool {
-    curve(info) == Some(oid!(1.2.840.10045.3.1.7))
-}
-
 fn curve(info: &SubjectPublicKeyInfo<'_>) -> Option<Oid<'static>> {
     let curve = info.algorithm.parameters.as_ref()?.as_oid().ok()?;
     Some(curve.to_owned())
 }
 
-fn without_leading_zeros(number: &[u8]) -> Vec<u8> {
+fn without_leading_zeros(number: &[u8]) -> &[u8] {
     let zeros = number.iter().take_while(|byte| **byte == 0).count();
-    number.get(zeros..).unwrap_or_default().to_vec()
+    number.get(zeros..).unwrap_or_default()
 }
 
 fn usages(extension: &x509_parser::extensions::ExtendedKeyUsage<'_>) -> Vec<String> {

@@ -7,6 +7,7 @@ use std::fs;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
+use async_trait::async_trait;
 use chrono::{DateTime, Datelike as _, Duration, Utc};
 use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa,
@@ -15,7 +16,9 @@ use rcgen::{
 use uuid::Uuid;
 
 use super::key_file::{KeyFileError, KeyFileSigner};
-use super::{CertificateError, SigningCertificate};
+use super::{
+    CertificateAuthority, CertificateError, CertificateRequest, SigningCertificate, SigningError,
+};
 
 const AUTHORITY: &str = "country-signing-ca.pem";
 const AUTHORITY_KEY: &str = "country-signing-ca-key.pem";
@@ -45,6 +48,8 @@ pub struct DevelopmentPki {
     pub country_authority: SigningCertificate,
     /// Every document signer there ever was, the newest first: older certificates verify too.
     pub document_signers: Vec<SigningCertificate>,
+    /// Their private keys' files, in the same order.
+    pub key_files: Vec<PathBuf>,
     /// Whether it was made just now.
     pub created: bool,
 }
@@ -116,12 +121,68 @@ impl DevelopmentPki {
         Ok(Self {
             signer,
             country_authority,
+            key_files: signers
+                .iter()
+                .map(|(number, _)| folder.join(SIGNERS).join(number.to_string()))
+                .map(|folder| folder.join(SIGNER_KEY))
+                .collect(),
             document_signers: signers
                 .into_iter()
                 .map(|(_, certificate)| certificate)
                 .collect(),
             created,
         })
+    }
+}
+
+/// The development country signing authority as one that issues at once.
+#[derive(Debug, Clone)]
+pub struct DevelopmentAuthority {
+    folder: PathBuf,
+    country: String,
+}
+
+impl DevelopmentAuthority {
+    /// The authority of the keys in `folder`, which [`DevelopmentPki::open_or_create`] made.
+    #[must_use]
+    pub fn new(folder: impl Into<PathBuf>, country: impl Into<String>) -> Self {
+        Self {
+            folder: folder.into(),
+            country: country.into(),
+        }
+    }
+
+    fn certificate(
+        &self,
+        request: &CertificateRequest,
+    ) -> Result<Vec<SigningCertificate>, DevelopmentPkiError> {
+        let authority = issuer(&self.folder)?;
+        let key = request.public_key();
+        let params = signer_params(&self.country, Utc::now(), &key.fingerprint());
+        let issued = params.signed_by(key, &authority)?;
+        let broken = |reason: String| DevelopmentPkiError::Broken {
+            path: self.folder.clone(),
+            reason,
+        };
+        let certificate = SigningCertificate::from_der(issued.der().to_vec())
+            .map_err(|error| broken(error.to_string()))?;
+        let authority = read_certificate(&self.folder.join(AUTHORITY)).map_err(broken)?;
+        Ok(vec![certificate, authority])
+    }
+}
+
+#[async_trait]
+impl CertificateAuthority for DevelopmentAuthority {
+    fn name(&self) -> String {
+        "the development country signing authority".to_owned()
+    }
+
+    async fn issue(
+        &self,
+        request: &CertificateRequest,
+    ) -> Result<Vec<SigningCertificate>, SigningError> {
+        self.certificate(request)
+            .map_err(|error| SigningError::Refused(error.to_string()))
     }
 }
 
@@ -168,18 +229,22 @@ fn renew(
     now: DateTime<Utc>,
     newest: u32,
 ) -> Result<(), DevelopmentPkiError> {
-    let read = |name: &str| {
-        let path = folder.join(name);
-        fs::read_to_string(&path).map_err(file_error(&path))
-    };
-    let key = KeyPair::from_pem(&read(AUTHORITY_KEY)?)?;
-    let authority = Issuer::from_ca_cert_pem(&read(AUTHORITY)?, key)?;
+    let authority = issuer(folder)?;
     let number = newest + 1;
     let target = folder.join(SIGNERS).join(number.to_string());
     let draft = Draft::new(&target)?;
     fill_signer(&draft, country, now, number, &authority)?;
     draft.publish(&target)?;
     Ok(())
+}
+
+fn issuer(folder: &Path) -> Result<Issuer<'static, KeyPair>, DevelopmentPkiError> {
+    let read = |name: &str| {
+        let path = folder.join(name);
+        fs::read_to_string(&path).map_err(file_error(&path))
+    };
+    let key = KeyPair::from_pem(&read(AUTHORITY_KEY)?)?;
+    Ok(Issuer::from_ca_cert_pem(&read(AUTHORITY)?, key)?)
 }
 
 fn write_signer(
@@ -203,7 +268,8 @@ fn fill_signer(
     authority: &Issuer<'_, KeyPair>,
 ) -> Result<(), DevelopmentPkiError> {
     let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256)?;
-    let certificate = signer_params(country, now, number).signed_by(&key, authority)?;
+    let certificate =
+        signer_params(country, now, &number.to_string()).signed_by(&key, authority)?;
     draft.write(SIGNER_KEY, &key.serialize_pem())?;
     draft.write(SIGNER, &certificate.pem())
 }
@@ -220,7 +286,7 @@ fn authority_params(country: &str, now: DateTime<Utc>) -> CertificateParams {
     params
 }
 
-fn signer_params(country: &str, now: DateTime<Utc>, number: u32) -> CertificateParams {
+fn signer_params(country: &str, now: DateTime<Utc>, number: &str) -> CertificateParams {
     let name = format!("Development document signer {number}");
     let mut params = params(country, &name, now, SIGNER_YEARS);
     params.is_ca = IsCa::ExplicitNoCa;

@@ -14,8 +14,12 @@ use aws_lc_rs::signature::{
 use zeroize::Zeroizing;
 
 use super::{
-    Algorithm, CertificateError, Signer, SignerIdentity, SigningCertificate, SigningError,
+    Algorithm, CertificateError, PublicKey, Signer, SignerIdentity, SigningCertificate,
+    SigningError,
 };
+
+/// In the first line of every private key in PEM, also of kinds that are not signed with.
+const KEY_LABEL: &[u8] = b"PRIVATE KEY-----";
 
 /// Signs with a key read from a file once. The key stays in the cryptography library's memory.
 pub struct KeyFileSigner {
@@ -23,7 +27,8 @@ pub struct KeyFileSigner {
     identity: Arc<SignerIdentity>,
 }
 
-enum Key {
+/// A private key in memory.
+pub(super) enum Key {
     P256(EcdsaKeyPair),
     Rsa(RsaKeyPair),
 }
@@ -42,6 +47,9 @@ pub enum KeyFileError {
     /// Others on this machine may read the key.
     #[error("others may read the private key {0}: run `chmod 600` on it")]
     TooOpen(PathBuf),
+    /// A file without a private key.
+    #[error("{0} holds no private key in PEM (`BEGIN PRIVATE KEY`, PKCS#8)")]
+    NoKey(PathBuf),
     /// Not a key that health certificates are signed with.
     #[error(
         "{0} holds no private key for ES256 or PS256: give PKCS#8 PEM (`BEGIN PRIVATE KEY`) of a P-256 key, or of an RSA key of 2048 to 8192 bits"
@@ -71,9 +79,7 @@ impl KeyFileSigner {
     /// # Errors
     /// [`KeyFileError`], also when the key file may be read by others than its owner (Unix).
     pub fn read(key_path: &Path, certificate_path: &Path) -> Result<Self, KeyFileError> {
-        check_mode(key_path)?;
-        let pem = Zeroizing::new(fs::read(key_path).map_err(unreadable(key_path))?);
-        let key = Key::from_pem(&pem).ok_or_else(|| KeyFileError::NotAKey(key_path.to_owned()))?;
+        let key = Key::read(key_path)?;
         let bytes = fs::read(certificate_path).map_err(unreadable(certificate_path))?;
         let mut certificates = SigningCertificate::read_all(&bytes)
             .map_err(|source| KeyFileError::Certificate {
@@ -125,17 +131,22 @@ impl Signer for KeyFileSigner {
         if identity.certificate != self.identity.certificate {
             return Err(SigningError::UnknownKey);
         }
-        match *self.key {
-            // Some 20 microseconds: less than handing it to another thread.
-            Key::P256(_) => self.key.sign(message),
-            // A millisecond or more.
-            Key::Rsa(_) => {
-                let key = Arc::clone(&self.key);
-                let message = message.to_vec();
-                tokio::task::spawn_blocking(move || key.sign(&message))
-                    .await
-                    .map_err(|error| SigningError::Unavailable(error.to_string()))?
-            }
+        sign_with(&self.key, message).await
+    }
+}
+
+/// Signs `message` without holding up the async threads.
+pub(super) async fn sign_with(key: &Arc<Key>, message: &[u8]) -> Result<Vec<u8>, SigningError> {
+    match **key {
+        // Some 20 microseconds: less than handing it to another thread.
+        Key::P256(_) => key.sign(message),
+        // A millisecond or more.
+        Key::Rsa(_) => {
+            let key = Arc::clone(key);
+            let message = message.to_vec();
+            tokio::task::spawn_blocking(move || key.sign(&message))
+                .await
+                .map_err(|error| SigningError::Unavailable(error.to_string()))?
         }
     }
 }
@@ -150,7 +161,17 @@ impl fmt::Debug for KeyFileSigner {
 }
 
 impl Key {
-    fn from_pem(pem: &[u8]) -> Option<Self> {
+    /// Reads a key of a file that only its owner, and maybe its group, may read.
+    pub(super) fn read(path: &Path) -> Result<Self, KeyFileError> {
+        let pem = Zeroizing::new(fs::read(path).map_err(unreadable(path))?);
+        if !pem.windows(KEY_LABEL.len()).any(|part| part == KEY_LABEL) {
+            return Err(KeyFileError::NoKey(path.to_owned()));
+        }
+        check_mode(path)?;
+        Self::from_pem(&pem).ok_or_else(|| KeyFileError::NotAKey(path.to_owned()))
+    }
+
+    pub(super) fn from_pem(pem: &[u8]) -> Option<Self> {
         let block = x509_parser::pem::Pem::iter_from_buffer(pem)
             .filter_map(Result::ok)
             .find(|block| block.label == "PRIVATE KEY")?;
@@ -169,6 +190,14 @@ impl Key {
             Self::P256(_) => Algorithm::Es256,
             Self::Rsa(_) => Algorithm::Ps256,
         }
+    }
+
+    pub(super) fn public_key(&self) -> PublicKey {
+        let bits = match self {
+            Self::P256(key) => key.public_key().as_ref(),
+            Self::Rsa(key) => key.public_key().as_ref(),
+        };
+        PublicKey::new(self.algorithm(), bits.to_vec())
     }
 
     fn sign(&self, message: &[u8]) -> Result<Vec<u8>, SigningError> {
@@ -298,7 +327,7 @@ mod tests {
         ));
         assert!(matches!(
             error(&certificate, &certificate),
-            KeyFileError::NotAKey(_)
+            KeyFileError::NoKey(_)
         ));
         assert!(matches!(
             error(&edwards, &certificate),

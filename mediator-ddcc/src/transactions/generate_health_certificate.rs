@@ -358,7 +358,7 @@ impl GenerationService {
     fn drafting(&self, accepted: &ledger::Event, event: &AcceptableEvent) -> Drafting {
         Drafting {
             settings: Arc::clone(&self.settings),
-            signer: self.ports.signer.identity(),
+            signer: self.ports.signer.identity_at(accepted.accepted_at),
             document_id: accepted.id,
             issued_at: accepted.accepted_at,
             core_data_set: Arc::clone(&event.core_data_set),

@@ -77,7 +77,7 @@ fn check(arguments: &ConfigurationArguments) -> Result<String, String> {
     {
         mistakes.push(format!("signing: {error}"));
     }
-    if let Err(error) = serve::trusted_keys(&configuration.verification, &[]) {
+    if let Err(error) = serve::trusted_keys(&configuration.verification) {
         mistakes.push(error.to_string());
     }
     mistakes.extend(serve::mistakes(&configuration));

@@ -2,6 +2,7 @@
 
 mod jobs;
 mod openhim;
+mod signing;
 mod tls;
 
 use std::net::{Ipv4Addr, SocketAddr};
@@ -17,6 +18,7 @@ use super::reader::{Section, Set};
 
 pub(crate) use jobs::Jobs;
 pub(crate) use openhim::{OpenHim, OpenHimAuthentication};
+pub(crate) use signing::Signing;
 pub(crate) use tls::{ClientCertificates, Tls};
 
 /// The effective configuration.
@@ -49,15 +51,6 @@ pub(crate) struct Issuer {
     pub(crate) smart_health_card_issuer: String,
     pub(crate) default_validity_days: u32,
     pub(crate) issue_expired: bool,
-}
-
-/// What signs; without either file, keys for trying out are made in the data directory.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub(crate) struct Signing {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) key_file: Option<PathBuf>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) certificate_file: Option<PathBuf>,
 }
 
 /// Which codes a certificate carries.
@@ -222,28 +215,6 @@ impl Issuer {
             default_validity_days: value(section.integer("default_validity_days", 1..=36_500))
                 .unwrap_or(365),
             issue_expired: value(section.boolean("issue_expired")).unwrap_or(true),
-        }
-    }
-}
-
-impl Signing {
-    fn read(section: &mut Section<'_>) -> Self {
-        let key_file = section.file("key_file");
-        let certificate_file = section.file("certificate_file");
-        match (&key_file, &certificate_file) {
-            (Some(key), None) => {
-                let text = "needs signing.certificate_file, the key's certificate, beside it";
-                section.mistake("key_file", &key.place, text);
-            }
-            (None, Some(certificate)) => {
-                let text = "needs signing.key_file, the certificate's key, beside it";
-                section.mistake("certificate_file", &certificate.place, text);
-            }
-            _ => {}
-        }
-        Self {
-            key_file: value(key_file),
-            certificate_file: value(certificate_file),
         }
     }
 }

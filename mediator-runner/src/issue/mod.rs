@@ -73,10 +73,9 @@ pub(crate) fn run(arguments: Arguments) -> ExitCode {
 async fn issue(arguments: Arguments, configuration: &Configuration) -> Result<bool, String> {
     let inputs = Inputs::open(&arguments.inputs)?;
     let folder = Arc::new(Folder::create(&arguments.out)?);
-    let running = service::start(configuration)
+    let service = service::start(configuration)
         .await
         .map_err(|error| error.to_string())?;
-    let service = running.service;
     let progress = progress_bar(inputs.length());
     let mut report = Report::new(arguments.json, progress.clone());
     let mut outcomes = Box::pin(

@@ -7,10 +7,9 @@ use axum::middleware::from_fn;
 use axum::routing::{get, post};
 use http::Uri;
 use mediator_ddcc::generation_service::GenerationService;
-use mediator_ddcc::signing::SigningCertificate;
-use mediator_ddcc::verification::TrustedKeys;
 use tokio::sync::watch;
 
+use super::trust::Trusted;
 use super::{documents, fhir, generate, jwks, metadata, qr_code, submit, verify};
 
 /// Path of the FHIR endpoint.
@@ -24,10 +23,8 @@ const LEGACY_HEALTH_CARD_ISSUER: &str = "/ddcc/shc_issuer";
 pub(super) struct Application {
     /// With the settings that apply now.
     pub(super) generation: watch::Receiver<GenerationService>,
-    /// Every certificate that was issued with: the current signer's and earlier ones'.
-    pub(super) certificates: Arc<[SigningCertificate]>,
     /// Whose signatures `$verify` trusts.
-    pub(super) trusted_keys: Arc<TrustedKeys>,
+    pub(super) trusted: Arc<Trusted>,
 }
 
 impl Application {

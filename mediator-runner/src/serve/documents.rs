@@ -50,7 +50,7 @@ pub(super) async fn create(
     in_flight: InFlight,
     FhirJson(bundle): FhirJson,
 ) -> Answer {
-    let certificates = application.certificates.clone();
+    let certificates = application.generation().ports().signer.certificates();
     let (id, bundle) = off_the_async_threads(move || {
         let id = examine(&bundle, &certificates)?;
         Ok::<_, Failure>((id, bundle))

@@ -21,7 +21,10 @@ pub(super) fn route() -> MethodRouter<Application> {
 /// A health card is signed with ES256, so keys of other algorithms are not in it.
 async fn key_set(State(application): State<Application>) -> Response {
     let keys: Vec<Value> = application
-        .certificates
+        .generation()
+        .ports()
+        .signer
+        .certificates()
         .iter()
         .filter(|certificate| certificate.key_algorithm() == Some(Algorithm::Es256))
         .map(|certificate| certificate.jwk())

@@ -1,8 +1,9 @@
 //! Whose signatures are trusted: this service's own, and those that are configured.
 
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 
-use mediator_ddcc::signing::{CertificateError, SigningCertificate};
+use mediator_ddcc::signing::{CertificateError, Signer, SigningCertificate};
 use mediator_ddcc::verification::{TrustListError, TrustedKeys};
 
 use crate::configuration::Verification;
@@ -36,15 +37,53 @@ pub(crate) enum TrustError {
     },
 }
 
+/// The configured keys and the signer's own, of which there are more after a rotation.
+pub(super) struct Trusted {
+    configured: TrustedKeys,
+    signer: Arc<dyn Signer>,
+    latest: Mutex<Latest>,
+}
+
+/// The keys as they were last asked for.
+struct Latest {
+    own: Arc<[SigningCertificate]>,
+    keys: Arc<TrustedKeys>,
+}
+
+impl Trusted {
+    pub(super) fn new(configured: TrustedKeys, signer: Arc<dyn Signer>) -> Self {
+        let keys = Arc::new(configured.clone());
+        let own = Arc::from([]);
+        Self {
+            configured,
+            signer,
+            latest: Mutex::new(Latest { own, keys }),
+        }
+    }
+
+    /// Whose signatures are trusted now.
+    pub(super) fn keys(&self) -> Arc<TrustedKeys> {
+        let own = self.signer.certificates();
+        let mut latest = self.latest.lock().unwrap_or_else(PoisonError::into_inner);
+        if !Arc::ptr_eq(&own, &latest.own) {
+            if own != latest.own {
+                let mut keys = self.configured.clone();
+                own.iter()
+                    .for_each(|certificate| keys.add(certificate.clone()));
+                latest.keys = Arc::new(keys);
+            }
+            latest.own = own;
+        }
+        Arc::clone(&latest.keys)
+    }
+}
+
 /// The keys that signatures of others are verified with.
 ///
 /// # Errors
 /// [`TrustError`] naming the file.
-pub(crate) fn trusted_keys(
-    verification: &Verification,
-    own: &[SigningCertificate],
-) -> Result<TrustedKeys, TrustError> {
-    let mut keys: TrustedKeys = own.iter().cloned().collect();
+pub(crate) fn trusted_keys(verification: &Verification) -> Result<TrustedKeys, TrustError> {
+    let mut keys = TrustedKeys::default();
     if let Some(path) = &verification.certificate_file {
         let bytes = read(path)?;
         keys.add_certificates(&bytes)

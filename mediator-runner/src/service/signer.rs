@@ -1,37 +1,115 @@
 //! What signs certificates.
 
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use chrono::Utc;
+use chrono::{TimeDelta, Utc};
 use mediator_ddcc::recorded;
-use mediator_ddcc::signing::development_pki::DevelopmentPki;
+use mediator_ddcc::signing::development_pki::{DevelopmentAuthority, DevelopmentPki};
 use mediator_ddcc::signing::key_file::KeyFileSigner;
-use mediator_ddcc::signing::{Signer, SigningCertificate};
+use mediator_ddcc::signing::{
+    CertificateAuthority, CertificateStore, KeyFolder, KeyManagement, RotatingSigner, Signer,
+    StoredCertificate,
+};
 
 use super::StartError;
 use crate::configuration::Configuration;
 
-/// Folder of the development keys, in the data directory.
+/// Folders in the data directory, unless others are configured.
 const DEVELOPMENT_PKI: &str = "development-pki";
+const KEYS: &str = "signing-keys";
+const CERTIFICATES: &str = "signing-certificates";
 
-/// The configured signer, and every certificate that it signs or signed with, the current one
-/// first. Without one, keys for trying out.
-pub(super) fn open(
-    configuration: &Configuration,
-) -> Result<(Arc<dyn Signer>, Vec<SigningCertificate>), StartError> {
+/// The configured signer, which changes its key when a rotation tells it to.
+pub(super) async fn open(configuration: &Configuration) -> Result<Arc<dyn Signer>, StartError> {
+    let KeyManagement {
+        keys, certificates, ..
+    } = key_management(configuration)?;
+    let signer = RotatingSigner::open(keys, certificates).await?;
+    signer.follow();
+    Ok(recorded::signer(signer))
+}
+
+/// The configured keys and certificates. Certificates that the configuration names, and those for
+/// trying out, are put into the store.
+///
+/// # Errors
+/// [`StartError`].
+pub(crate) fn key_management(configuration: &Configuration) -> Result<KeyManagement, StartError> {
     let signing = &configuration.signing;
-    if let (Some(key), Some(certificate)) = (&signing.key_file, &signing.certificate_file) {
-        let signer = KeyFileSigner::read(key, certificate)?;
-        let certificates = vec![signer.identity().certificate.clone()];
-        return Ok((recorded::signer(signer), certificates));
+    let certificates = CertificateStore::new(certificates_folder(configuration));
+    let keys_folder = signing
+        .keys_folder
+        .clone()
+        .unwrap_or_else(|| configuration.data_directory.join(KEYS));
+    let (files, authority) =
+        if let (Some(key), Some(certificate)) = (&signing.key_file, &signing.certificate_file) {
+            introduce(&certificates, key, certificate)?;
+            (vec![key.clone()], None)
+        } else if signing.keys_folder.is_some() {
+            (Vec::new(), None)
+        } else {
+            let (files, authority) = development(configuration, &certificates)?;
+            (files, Some(authority))
+        };
+    Ok(KeyManagement {
+        keys: Arc::new(KeyFolder::new(files, keys_folder)),
+        certificates,
+        authority,
+    })
+}
+
+/// Where the document signing certificates are.
+pub(crate) fn certificates_folder(configuration: &Configuration) -> PathBuf {
+    let configured = configuration.signing.certificates_folder.clone();
+    configured.unwrap_or_else(|| configuration.data_directory.join(CERTIFICATES))
+}
+
+/// Signs under a certificate file from now on if it is a new one. One that the store has is as
+/// `mediator-runner keys` left it: a rotation is not undone by a restart.
+fn introduce(
+    certificates: &CertificateStore,
+    key: &Path,
+    certificate: &Path,
+) -> Result<(), StartError> {
+    let identity = KeyFileSigner::read(key, certificate)?.identity();
+    let is_new = certificates.add(&StoredCertificate {
+        certificate: identity.certificate.clone(),
+        issuers: identity.issuers.clone(),
+        signs_from: Some(Utc::now()),
+    })?;
+    if is_new {
+        tracing::info!(
+            kid = identity.kid_base64(),
+            file = %certificate.display(),
+            "a new document signing certificate: it signs from now on"
+        );
     }
+    Ok(())
+}
+
+/// Files of keys for trying out, and who certifies others.
+fn development(
+    configuration: &Configuration,
+    certificates: &CertificateStore,
+) -> Result<(Vec<PathBuf>, Arc<dyn CertificateAuthority>), StartError> {
     let folder = configuration.data_directory.join(DEVELOPMENT_PKI);
-    let pki = DevelopmentPki::open_or_create(&folder, &configuration.issuer.country, Utc::now())?;
+    let country = &configuration.issuer.country;
+    let now = Utc::now();
+    let pki = DevelopmentPki::open_or_create(&folder, country, now)?;
     if pki.created {
         tracing::warn!(
-            "made a development country signing authority and document signer in {}: they are for trying out, nobody else trusts them; configure signing.key_file and signing.certificate_file for real certificates",
+            "made a development country signing authority and document signer in {}: they are for trying out, nobody else trusts them; configure signing for real certificates",
             folder.display()
         );
     }
-    Ok((recorded::signer(pki.signer), pki.document_signers))
+    for (age, certificate) in (0..).zip(pki.document_signers) {
+        certificates.add(&StoredCertificate {
+            certificate,
+            issuers: vec![pki.country_authority.clone()],
+            signs_from: Some(now - TimeDelta::seconds(age)),
+        })?;
+    }
+    let authority = DevelopmentAuthority::new(folder, country.as_str());
+    Ok((pki.key_files, Arc::new(authority)))
 }
