@@ -10,6 +10,7 @@
 //! | [`mediator_config`] | what it tells OpenHIM about itself: `mediatorConfig.json` |
 //! | [`registration`], [`heartbeat`], [`default_channels`] | that OpenHIM knows it, and goes on knowing it |
 //! | [`pushed_configuration`] | settings made in OpenHIM's console |
+//! | [`authentication`] | who is asking: bearer tokens, client certificates, OpenHIM; and what they may |
 //! | [`transaction`] | a request as a transaction: what is called is recorded, the outcome has a status |
 //! | [`envelope`] | the answer that core unpacks |
 //! | [`jobs`] | work on a schedule |
@@ -18,6 +19,7 @@
 //! | [`openhim`] | a client of core's API |
 //! | [`telemetry`] | export of traces (feature `opentelemetry`) |
 
+pub mod authentication;
 pub mod back_end;
 pub mod default_channels;
 pub mod envelope;

@@ -1,9 +1,14 @@
+use std::convert::Infallible;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use axum::extract::Request;
+use axum::response::IntoResponse;
+use axum::routing::Route;
 use serde::de::DeserializeOwned;
+use tower::{Layer, Service};
 
 use super::{Mediator, MediatorError};
 use crate::heartbeat::{self, Heartbeat};
@@ -24,9 +29,11 @@ pub struct MediatorBuilder {
     transactions: TransactionSettings,
     jobs: Vec<Job>,
     make_jobs: MakeJobs,
+    layers: Vec<AddLayer>,
     server: Option<Server>,
 }
 
+type AddLayer = Box<dyn FnOnce(Router) -> Router + Send>;
 type ReceiveConfiguration = Box<dyn FnOnce(Heartbeat) -> Heartbeat + Send>;
 type MakeJobs = Box<dyn FnOnce(Vec<Job>) -> Result<Jobs, JobsError> + Send>;
 
@@ -41,6 +48,7 @@ impl MediatorBuilder {
             router: Router::new(),
             jobs: Vec::new(),
             make_jobs: Box::new(Jobs::new),
+            layers: Vec::new(),
             server: None,
         }
     }
@@ -102,6 +110,23 @@ impl MediatorBuilder {
         self
     }
 
+    /// Puts this around every route, those of jobs and the transactions' handling included, but not
+    /// around health and metrics; a later one around earlier ones. Such as an
+    /// [`AuthenticationLayer`](crate::authentication::AuthenticationLayer).
+    #[must_use]
+    pub fn layer<L>(mut self, layer: L) -> Self
+    where
+        L: Layer<Route> + Clone + Send + Sync + 'static,
+        L::Service: Service<Request> + Clone + Send + Sync + 'static,
+        <L::Service as Service<Request>>::Response: IntoResponse + 'static,
+        <L::Service as Service<Request>>::Error: Into<Infallible> + 'static,
+        <L::Service as Service<Request>>::Future: Send + 'static,
+    {
+        self.layers
+            .push(Box::new(move |router| router.layer(layer)));
+        self
+    }
+
     /// Serves with this server, for other limits, TLS, ready checks or refusals than the defaults.
     #[must_use]
     pub fn server(mut self, server: Server) -> Self {
@@ -129,6 +154,9 @@ impl MediatorBuilder {
         if has_jobs {
             // Not a transaction's: OpenHIM has no business there.
             router = router.merge(jobs.routes());
+        }
+        for add_to in self.layers {
+            router = add_to(router);
         }
         let heartbeat = self.openhim.map(|openhim| {
             let heartbeat = Heartbeat::new(openhim, Arc::clone(&config))

@@ -2,10 +2,10 @@ use std::fmt;
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 
+use super::openhim_headers::{CLIENT_ID, is_of_openhim};
+
 const TRANSACTION_ID: HeaderName = HeaderName::from_static("x-openhim-transactionid");
-const CLIENT_ID: HeaderName = HeaderName::from_static("x-openhim-clientid");
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
-const OPENHIM_PREFIX: &str = "x-openhim-";
 
 /// Longest transaction id that is taken for one. Core's have 24 characters.
 const MAXIMUM_ID_LENGTH: usize = 64;
@@ -58,7 +58,7 @@ impl Identity {
     pub(super) fn of(headers: &HeaderMap) -> Self {
         let propagated = headers
             .iter()
-            .filter(|(name, _)| name.as_str().starts_with(OPENHIM_PREFIX))
+            .filter(|(name, _)| is_of_openhim(name))
             .map(|(name, value)| (name.clone(), value.clone()))
             .collect();
         Self {

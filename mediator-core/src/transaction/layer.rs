@@ -22,7 +22,8 @@ use crate::server::{Arrival, Refusal, Refusals};
 /// Makes every request of a router a [`Transaction`], and its answer what OpenHIM understands.
 ///
 /// The request's headers are believed: whoever reaches the mediator can name any client and any
-/// transaction. Let only core reach it, by its network or by client certificates.
+/// transaction. Put an [`AuthenticationLayer`](crate::authentication::AuthenticationLayer) around
+/// this one, which takes them out of what others than core send, or let only core reach it.
 ///
 /// ```
 /// use axum::{Router, routing::get};

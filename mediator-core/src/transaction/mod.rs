@@ -40,6 +40,7 @@ mod delivery;
 mod handler_error;
 mod identity;
 mod layer;
+pub(crate) mod openhim_headers;
 mod recorded_body;
 mod recorded_call;
 mod recording;

@@ -59,7 +59,7 @@ pub enum SubjectAlternativeName {
 }
 
 impl ClientCertificate {
-    pub(super) fn parse(der: &[u8]) -> Result<Self, String> {
+    pub(crate) fn parse(der: &[u8]) -> Result<Self, String> {
         let (_, certificate) = X509Certificate::from_der(der)
             .map_err(|error| format!("the client's certificate cannot be read: {error}"))?;
         let alternative_names = certificate
