@@ -18,7 +18,7 @@ use sqlx::{ConnectOptions as _, SqlitePool};
 
 use self::writer::Writer;
 
-static MIGRATIONS: Migrator = sqlx::migrate!();
+static MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
 
 /// Connections that read at the same time.
 const READERS: u32 = 4;
@@ -237,7 +237,7 @@ mod tests {
         prepare_file(&path).unwrap();
         let options = SqliteConnectOptions::new().filename(&path);
         let mut connection = options.connect().await.unwrap();
-        let mut first = sqlx::migrate!();
+        let mut first = sqlx::migrate!("migrations/sqlite");
         first.migrations = first.migrations.iter().take(1).cloned().collect();
         first.run(&mut connection).await.unwrap();
         sqlx::raw_sql(

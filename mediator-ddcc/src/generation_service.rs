@@ -11,6 +11,7 @@ use uuid::Uuid;
 use crate::card::{CardRenderer, CardSize};
 use crate::codes::{CodeForm, IssuerSettings};
 use crate::holder_queue::HolderQueue;
+use crate::in_work::InWork;
 use crate::ledger::Ledger;
 use crate::operation_outcome::{Issue, IssueType, OperationOutcome};
 use crate::questionnaire::Questionnaires;
@@ -52,6 +53,7 @@ pub struct GenerationService {
     pub(crate) ports: Ports,
     pub(crate) settings: Arc<ServiceSettings>,
     pub(crate) holders: HolderQueue,
+    pub(crate) in_work: InWork,
     processors: Arc<Semaphore>,
 }
 
@@ -64,6 +66,7 @@ impl GenerationService {
             ports,
             settings: Arc::new(settings),
             holders: HolderQueue::default(),
+            in_work: InWork::default(),
             processors: Arc::new(Semaphore::new(processors)),
         }
     }

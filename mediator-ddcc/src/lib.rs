@@ -14,6 +14,7 @@ mod event_identity;
 pub mod fhir_date;
 pub mod generation_service;
 mod holder_queue;
+mod in_work;
 pub mod ledger;
 pub mod operation_outcome;
 pub mod questionnaire;

@@ -1,14 +1,21 @@
 //! The ledger: nothing lost, nothing twice.
 //!
 //! An accepted event is here before any side effect, and here until its certificate is stored.
+//! Several processes may share a ledger: each event is in work with one of them at a time, and
+//! another one takes it over when that one ends or gives it back.
 
+mod error;
+pub mod postgresql;
 pub mod sqlite;
+mod stored_event;
 
 use async_trait::async_trait;
+use aws_lc_rs::digest::{SHA256, digest};
+use chrono::{DateTime, Utc};
 use serde_json::Value;
 use uuid::Uuid;
 
-use crate::operation_outcome::{Issue, IssueType, OperationOutcome};
+pub use error::LedgerError;
 
 /// What makes two submissions the same event.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -17,8 +24,10 @@ pub struct EventKey(pub String);
 /// State of an event in the ledger.
 #[derive(Debug, Clone, PartialEq)]
 pub enum EventState {
-    /// Accepted, not issued yet: by another worker, or left by a crash.
+    /// Accepted, not issued yet, and no other process works on it.
     Accepted,
+    /// Another process is issuing it.
+    InWorkElsewhere,
     /// Issued: the DDCC document's id in the repository.
     Issued {
         /// Id of the document Bundle.
@@ -38,7 +47,7 @@ pub struct Event {
     /// The QuestionnaireResponse.
     pub request: Value,
     /// When it was accepted, RFC 3339. Certificates are dated with this, so that repeating is safe.
-    pub accepted_at: chrono::DateTime<chrono::Utc>,
+    pub accepted_at: DateTime<Utc>,
     /// How far it is.
     pub state: EventState,
 }
@@ -47,7 +56,8 @@ pub struct Event {
 #[async_trait]
 pub trait Ledger: Send + Sync {
     /// Records the event, or returns the one recorded earlier under the same key. The boolean
-    /// tells whether it is new. Durable when this returns.
+    /// tells whether it is new. Durable when this returns. The event is this process's to issue,
+    /// unless it has other content or its state says otherwise.
     ///
     /// # Errors
     /// [`LedgerError`]; the event is not accepted then.
@@ -70,23 +80,38 @@ pub trait Ledger: Send + Sync {
     /// [`LedgerError`]; repeat it.
     async fn refused(&self, id: Uuid) -> Result<(), LedgerError>;
 
-    /// Events accepted but not issued, oldest first: what a crash interrupted.
+    /// Gives an event back that could not be issued now: any process may claim it.
+    ///
+    /// # Errors
+    /// [`LedgerError`]. It stays with this process then, which may claim it again.
+    async fn released(&self, id: Uuid) -> Result<(), LedgerError>;
+
+    /// Makes events this process's to issue that were accepted and are not issued, oldest first:
+    /// what a crash interrupted, what was given back, and what this process has in work already.
+    /// With `after`, only those that come after that one, so that what fails again is not claimed
+    /// again and again.
+    ///
+    /// # Errors
+    /// [`LedgerError`].
+    async fn claim(&self, after: Option<&Event>, limit: u32) -> Result<Vec<Event>, LedgerError>;
+
+    /// Events accepted but not issued, whoever works on them, oldest first.
     ///
     /// # Errors
     /// [`LedgerError`].
     async fn unfinished(&self, limit: u32) -> Result<Vec<Event>, LedgerError>;
 }
 
-/// Why the ledger did not record.
-#[derive(Debug, thiserror::Error)]
-pub enum LedgerError {
-    /// The store failed: safe to repeat.
-    #[error("the ledger is unavailable: {0}; check the free space and permissions of its database")]
-    Unavailable(String),
+fn key_hash(key: &EventKey) -> String {
+    digest(&SHA256, key.0.as_bytes())
+        .as_ref()
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
 }
 
-impl From<LedgerError> for OperationOutcome {
-    fn from(error: LedgerError) -> Self {
-        Self::new(503, Issue::general(IssueType::Transient, error.to_string()))
-    }
+/// Milliseconds: what is stored and what is returned at once are the same.
+fn now() -> DateTime<Utc> {
+    let now = Utc::now();
+    DateTime::from_timestamp_millis(now.timestamp_millis()).unwrap_or(now)
 }

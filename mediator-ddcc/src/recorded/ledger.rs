@@ -40,6 +40,18 @@ impl<P: Ledger> Ledger for Recorded<P> {
             .await
     }
 
+    async fn released(&self, id: Uuid) -> Result<(), LedgerError> {
+        call("Give event back", "PUT", format!("/events/{id}"))
+            .record(self.0.released(id), |_| None)
+            .await
+    }
+
+    async fn claim(&self, after: Option<&Event>, limit: u32) -> Result<Vec<Event>, LedgerError> {
+        call("Claim unfinished events", "POST", "/events".to_owned())
+            .record(self.0.claim(after, limit), |_| None)
+            .await
+    }
+
     async fn unfinished(&self, limit: u32) -> Result<Vec<Event>, LedgerError> {
         call("Look for unfinished events", "GET", "/events".to_owned())
             .record(self.0.unfinished(limit), |_| None)

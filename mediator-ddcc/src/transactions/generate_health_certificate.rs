@@ -4,6 +4,7 @@
 //! document, store it, register it, write an audit event, return the signed document.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use chrono::Utc;
 use futures::future::try_join_all;
@@ -170,32 +171,59 @@ impl GenerationService {
         }
     }
 
-    /// Issues what was accepted and then interrupted; returns how many are issued now.
+    /// Issues what was accepted and then interrupted; returns how many are issued now. Processes
+    /// that do so at the same time share the work.
     ///
     /// # Errors
     /// 503 when the ledger cannot be asked. Events that fail again stay in the ledger, and the
     /// log says why.
     pub async fn finish_interrupted(&self) -> Result<usize, OperationOutcome> {
-        const AT_ONCE: u32 = 1000;
+        const AT_ONCE: u32 = 32;
         let mut finished = 0;
-        for event in self.ports.ledger.unfinished(AT_ONCE).await? {
-            match self.generate_health_certificate(event.request).await {
-                Ok(_) => finished += 1,
-                Err(outcome) => {
-                    tracing::warn!(event = %event.id, status = outcome.status, "an accepted event is still not issued: {}", outcome.summary());
-                }
+        let mut last: Option<ledger::Event> = None;
+        loop {
+            let mut claimed = self.ports.ledger.claim(last.as_ref(), AT_ONCE).await?;
+            let Some(event) = claimed.last() else {
+                return Ok(finished);
+            };
+            last = Some(ledger::Event {
+                request: Value::Null,
+                ..event.clone()
+            });
+            claimed.retain(|event| !self.in_work.contains(event.id));
+            for event in claimed {
+                finished += usize::from(self.finish(event).await);
             }
         }
-        Ok(finished)
+    }
+
+    /// Whether the event is issued now.
+    async fn finish(&self, event: ledger::Event) -> bool {
+        let outcome = match self.generate_health_certificate(event.request).await {
+            Ok(_) => return true,
+            Err(outcome) => outcome,
+        };
+        tracing::warn!(event = %event.id, status = outcome.status, "an accepted event is still not issued: {}", outcome.summary());
+        self.release(event.id).await;
+        false
+    }
+
+    /// Lets another process try, which may reach what this one does not.
+    async fn release(&self, id: Uuid) {
+        if let Err(error) = self.ports.ledger.released(id).await {
+            // It stays with this process, whose next attempt needs no claim.
+            tracing::debug!(event = %id, "{error}");
+        }
     }
 
     async fn accept_and_issue(
         &self,
         event: AcceptableEvent,
     ) -> Result<HealthCertificate, OperationOutcome> {
-        let EventIdentity { key, content_hash } = &event.identity;
+        let content_hash = &event.identity.content_hash;
         let ledger = &self.ports.ledger;
-        let (accepted, is_new) = ledger.accept(key, content_hash, &event.response).await?;
+        let (accepted, is_new) = self.accept(&event).await?;
+        let _working = self.in_work.begin(accepted.id);
         if accepted.content_hash != *content_hash {
             return Err(OperationOutcome::new(
                 409,
@@ -233,9 +261,40 @@ impl GenerationService {
             Err(outcome) if is_refusable && (400..500).contains(&outcome.status) => {
                 ledger.refused(accepted.id).await?;
             }
-            Err(_) => {}
+            Err(_) => self.release(accepted.id).await,
         }
         result
+    }
+
+    /// Waits while another process is issuing this very event, and takes it over when that one
+    /// ends before it is done.
+    async fn accept(
+        &self,
+        event: &AcceptableEvent,
+    ) -> Result<(ledger::Event, bool), OperationOutcome> {
+        /// Longer than a process that has ended keeps its events.
+        const PATIENCE: Duration = Duration::from_secs(20);
+        const PAUSE: Duration = Duration::from_millis(50);
+        let EventIdentity { key, content_hash } = &event.identity;
+        let asked_at = Instant::now();
+        loop {
+            let ledger = &self.ports.ledger;
+            let (accepted, is_new) = ledger.accept(key, content_hash, &event.response).await?;
+            let is_elsewhere = accepted.state == ledger::EventState::InWorkElsewhere;
+            if !is_elsewhere || accepted.content_hash != *content_hash {
+                return Ok((accepted, is_new));
+            }
+            if asked_at.elapsed() > PATIENCE {
+                return Err(OperationOutcome::new(
+                    503,
+                    Issue::general(
+                        IssueType::Transient,
+                        "another process is issuing the certificate of this event; repeat the request",
+                    ),
+                ));
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
     }
 
     async fn stored_document(&self, id: Uuid) -> Result<Option<Value>, OperationOutcome> {

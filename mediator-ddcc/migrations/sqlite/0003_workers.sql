@@ -1,0 +1,2 @@
+-- The process that issues the event; null when none does.
+ALTER TABLE event ADD COLUMN worker TEXT;

@@ -1,0 +1,7 @@
+//! Every ledger does the same: nothing lost, nothing twice.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
+
+mod behaviour;
+mod schema;
+mod store;
