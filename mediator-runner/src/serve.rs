@@ -131,8 +131,7 @@ async fn serve(mut configuration: Configuration) -> Result<(), ServeError> {
     counted::describe();
     let interrupted = service.clone();
     tokio::spawn(async move {
-        // What came of it is in the log.
-        let _ = finish_interrupted::run(&interrupted).await;
+        finish_interrupted::at_start(&interrupted).await;
     });
     let stopped = tokio::select! {
         stopped = mediator.run_on(listener, shutdown_signal()) => stopped?,

@@ -1,5 +1,6 @@
 //! The wiring: a [`GenerationService`] on the parts that the configuration names.
 
+mod ledger;
 mod questionnaires;
 pub(crate) mod signer;
 mod transformer;
@@ -11,7 +12,7 @@ use std::sync::Arc;
 use mediator_ddcc::card::{CardError, CardRenderer, CardSize};
 use mediator_ddcc::database::{Database, DatabaseError};
 use mediator_ddcc::generation_service::{GenerationService, Ports, ServiceSettings};
-use mediator_ddcc::ledger::sqlite::SqliteLedger;
+use mediator_ddcc::ledger::LedgerError;
 use mediator_ddcc::questionnaire::{QuestionnaireError, Questionnaires};
 use mediator_ddcc::recorded;
 use mediator_ddcc::repository::sqlite::SqliteRepository;
@@ -42,6 +43,17 @@ pub(crate) enum StartError {
     /// There is no key to sign with.
     #[error("signing: {0}")]
     Signer(#[from] SignerError),
+    /// The ledger's database refuses its use.
+    #[error(transparent)]
+    Ledger(LedgerError),
+    /// The password of the ledger's database cannot be read.
+    #[error("ledger.password_file: {path}: {source}")]
+    LedgerPassword {
+        /// Which file.
+        path: PathBuf,
+        /// What the operating system said.
+        source: std::io::Error,
+    },
     /// A map cannot be used.
     #[error("maps: {0}")]
     Maps(#[from] LoadError),
@@ -141,7 +153,7 @@ pub(crate) async fn start(configuration: &Configuration) -> Result<GenerationSer
         transformer: recorded::transformer(parts.transformer),
         repository: recorded::repository(SqliteRepository::new(database.clone())),
         signer,
-        ledger: recorded::ledger(SqliteLedger::new(database)),
+        ledger: ledger::open(configuration, &database).await?,
     };
     let settings = ServiceSettings {
         issuer: configuration.issuer_settings(),

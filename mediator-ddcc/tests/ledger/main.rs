@@ -3,5 +3,8 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 mod behaviour;
+mod faults;
+mod moving;
+mod refusals;
 mod schema;
 mod store;

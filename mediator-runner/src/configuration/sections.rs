@@ -2,6 +2,7 @@
 
 mod back_end;
 mod jobs;
+mod ledger;
 mod openhim;
 mod signing;
 mod tls;
@@ -18,6 +19,7 @@ use tracing_subscriber::EnvFilter;
 use super::reader::{Section, Set};
 
 pub(crate) use jobs::Jobs;
+pub(crate) use ledger::Ledger;
 pub(crate) use openhim::{OpenHim, OpenHimAuthentication};
 pub(crate) use signing::Signing;
 pub(crate) use tls::{ClientCertificates, Tls};
@@ -34,6 +36,7 @@ pub(crate) struct Configuration {
     pub(crate) maps: Folder,
     pub(crate) questionnaires: Folder,
     pub(crate) verification: Verification,
+    pub(crate) ledger: Ledger,
     pub(crate) server: Server,
     pub(crate) openhim: OpenHim,
     pub(crate) jobs: Jobs,
@@ -137,6 +140,7 @@ impl Configuration {
             maps: Folder::read(&mut root.section("maps")),
             questionnaires: Folder::read(&mut root.section("questionnaires")),
             verification: Verification::read(&mut root.section("verification")),
+            ledger: Ledger::read(&mut root.section("ledger")),
             server,
             openhim: OpenHim::read(&mut root.section("openhim")),
             jobs: Jobs::read(&mut root.section("jobs")),

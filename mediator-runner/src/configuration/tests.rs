@@ -73,12 +73,13 @@ fn the_example_states_the_defaults_and_every_setting() {
         })
         .collect();
     let found = mistakes(&text, []);
-    assert_eq!(found.len(), 13, "{found:#?}");
+    assert_eq!(found.len(), 17, "{found:#?}");
     assert!(found.iter().all(|line| line.contains("No such file")));
     let settings = text.lines().filter(|line| line.contains(" = ")).count();
     let known = toml::Value::try_from(defaults()).unwrap();
-    // Fifteen paths have no default, nor have three addresses for others, OpenHIM's and its user.
-    assert_eq!(settings, leaves(&known) + 20);
+    // Nineteen paths have no default, nor have three addresses for others, OpenHIM's, its user, the
+    // ledger's and whether that speaks TLS.
+    assert_eq!(settings, leaves(&known) + 26);
 }
 
 fn leaves(value: &toml::Value) -> usize {
@@ -343,5 +344,54 @@ fn tls_needs_what_belongs_together() {
     assert!(
         found[0].contains("needs server.tls.client_certificates"),
         "{found:?}"
+    );
+}
+
+#[test]
+fn the_ledger_is_elsewhere_when_it_has_an_address() {
+    let configuration = load(
+        "[ledger]\nurl = 'postgres://ledger@database.example.org/ledger'\npassword = 'hunter2'",
+        [("MEDIATOR_LEDGER__MAXIMUM_CONNECTIONS", "4")],
+    )
+    .unwrap();
+    let url = configuration.ledger.url.as_ref().unwrap();
+    assert_eq!(url.host_str(), Some("database.example.org"));
+    assert_eq!(configuration.ledger.maximum_connections, 4);
+    let shown = toml::to_string(&configuration).unwrap();
+    assert!(
+        shown.contains("postgres://ledger@database.example.org/ledger"),
+        "{shown}"
+    );
+    assert!(!shown.contains("hunter2"));
+}
+
+#[test]
+fn mistakes_of_the_ledger_are_told_without_its_password() {
+    let expected = "must be a database such as \"postgres://ledger@database.example.org:5432/ledger\", without a password";
+    for url in [
+        "postgres://ledger:hunter2@h/ledger",
+        "postgres://ledger@h",
+        "postgres://h/ledger",
+        "mysql://ledger@h/ledger",
+        "postgres://ledger@h/ledger?sslmode=disable",
+        "nonsense",
+    ] {
+        let found = mistakes(&format!("[ledger]\nurl = '{url}'"), []);
+        assert_eq!(found, [format!("mediator.toml:2: ledger.url {expected}")]);
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("file");
+    std::fs::write(&file, "x").unwrap();
+    let text = format!(
+        "[ledger]\nurl = 'postgres://l@localhost/l'\npassword = 'x'\npassword_file = '{0}'\nca_file = '{0}'\nclient_key_file = '{0}'",
+        file.display()
+    );
+    assert_eq!(
+        mistakes(&text, []),
+        [
+            "mediator.toml:4: ledger.password_file is set beside ledger.password; keep one of the two",
+            "mediator.toml:5: ledger.ca_file is of no use: set ledger.tls to true beside it",
+            "mediator.toml:6: ledger.client_key_file needs ledger.client_certificate_file, the key's certificate, beside it",
+        ]
     );
 }

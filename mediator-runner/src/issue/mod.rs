@@ -76,6 +76,12 @@ async fn issue(arguments: Arguments, configuration: &Configuration) -> Result<bo
     let service = service::start(configuration)
         .await
         .map_err(|error| error.to_string())?;
+    // Better said once than for each event.
+    let ledger = &service.ports().ledger;
+    ledger
+        .unfinished(1)
+        .await
+        .map_err(|error| error.to_string())?;
     let progress = progress_bar(inputs.length());
     let mut report = Report::new(arguments.json, progress.clone());
     let mut outcomes = Box::pin(

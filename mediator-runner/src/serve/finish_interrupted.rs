@@ -1,5 +1,7 @@
 //! The job that issues what a crash or the failure of a back end interrupted.
 
+use std::time::Duration;
+
 use mediator_core::jobs::{self, Job, JobRun, JobsError};
 use mediator_ddcc::generation_service::GenerationService;
 
@@ -32,6 +34,16 @@ where
         "never" => Job::on_demand(NAME, work),
         cron => Job::new(NAME, cron, work).time_zone(&settings.time_zone),
     }
+}
+
+/// What this process left when it was killed before, or another one: some ledgers know only after a
+/// while that it has ended.
+pub(super) async fn at_start(service: &GenerationService) {
+    const WHILE: Duration = Duration::from_secs(20);
+    // What came of it is in the log.
+    let _ = run(service).await;
+    tokio::time::sleep(WHILE).await;
+    let _ = run(service).await;
 }
 
 /// # Errors

@@ -9,6 +9,7 @@
 mod codes;
 mod documents;
 mod events;
+mod ledger;
 mod lifecycle;
 mod refusals;
 mod verification;

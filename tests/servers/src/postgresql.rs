@@ -70,7 +70,7 @@ impl RealPostgreSql {
     }
 
     /// The same, and it speaks nothing but TLS, with a certificate for `localhost` and 127.0.0.1 of
-    /// [`Self::certificate_authority`].
+    /// [`Self::certificate_authority`]; it listens at 127.0.0.2 too.
     ///
     /// # Panics
     ///
@@ -338,7 +338,7 @@ impl RealPostgreSql {
             Kind::Tls => "hostssl",
             Kind::Plain | Kind::SmallDisk => "host",
         };
-        let access = format!("{host} all all 127.0.0.1/32 scram-sha-256\n");
+        let access = format!("{host} all all 127.0.0.0/8 scram-sha-256\n");
         std::fs::write(self.data().join("pg_hba.conf"), access).unwrap();
         if self.kind == Kind::Tls {
             certificate::write(folder);
@@ -380,7 +380,7 @@ impl RealPostgreSql {
         let mut command = self.command("postgres");
         command.arg("-D").arg(self.data());
         let mut settings = vec![
-            "listen_addresses=127.0.0.1".to_owned(),
+            "listen_addresses=127.0.0.1,127.0.0.2".to_owned(),
             format!("port={}", self.port),
             "unix_socket_directories=".to_owned(),
             "shared_buffers=32MB".to_owned(),
