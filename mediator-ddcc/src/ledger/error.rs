@@ -49,7 +49,7 @@ pub enum LedgerError {
         /// Its version.
         version: String,
         /// The oldest that will do.
-        least: u32,
+        least: i32,
     },
     /// A newer version of this program wrote the tables.
     #[error("the ledger was written by a newer version of this program; run that version")]

@@ -128,3 +128,26 @@ async fn a_server_without_tls_is_not_trusted_where_tls_is_wanted() {
     let error = refused(&wanting).await;
     assert!(matches!(error, LedgerError::Untrusted(_)), "{error}");
 }
+
+#[tokio::test]
+async fn a_server_that_does_not_wait_for_its_disk_is_told_from_one_that_does() {
+    let Some(server) = server().await else {
+        return;
+    };
+    let name = server.create_database().await;
+    let ledger = |settings| PostgreSqlLedger::new(settings).unwrap();
+    let settings = settings(server, &name);
+    let state = ledger(&settings).server().await.unwrap();
+    assert!(state.is_durable);
+    assert!(
+        state
+            .version
+            .starts_with(|first: char| first.is_ascii_digit())
+    );
+    let hasty = format!("ALTER DATABASE {name} SET synchronous_commit = off");
+    server.sql("postgres", &hasty).await;
+    assert!(!ledger(&settings).server().await.unwrap().is_durable);
+    // It made nothing.
+    let tables = "SELECT count(*) FROM information_schema.tables WHERE table_schema = 'public'";
+    assert_eq!(server.sql(&name, tables).await, "0");
+}

@@ -30,7 +30,7 @@ use super::{Event, EventKey, EventState, Ledger, LedgerError, key_hash, now};
 static MIGRATIONS: Migrator = sqlx::migrate!("migrations/postgresql");
 
 /// What is tested is newer than the first that has everything that is used.
-const LEAST_VERSION: u32 = 13;
+const LEAST_VERSION: i32 = 13;
 /// How long the tables may take to be made, or to be waited for while another process makes them.
 const MIGRATION_TIME: Duration = Duration::from_secs(120);
 /// Renewals of a lease before it is over.
@@ -55,6 +55,17 @@ struct Inner {
     predecessor: Option<SqliteLedger>,
     is_prepared: AtomicBool,
     preparing: Mutex<Option<FailedPreparation>>,
+}
+
+/// What a server tells about itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PostgreSqlServer {
+    /// Its version, for people.
+    pub version: String,
+    /// Its clock.
+    pub time: DateTime<Utc>,
+    /// Whether what it acknowledges is on its disk.
+    pub is_durable: bool,
 }
 
 struct FailedPreparation {
@@ -126,6 +137,14 @@ impl PostgreSqlLedger {
         tokio::spawn(stay_alive(Arc::downgrade(inner), inner.lease / RENEWALS));
         inner.is_prepared.store(true, Ordering::Release);
         Ok(())
+    }
+
+    /// Connects and asks the server what it is; makes nothing.
+    ///
+    /// # Errors
+    /// What keeps the server from being used.
+    pub async fn server(&self) -> Result<PostgreSqlServer, LedgerError> {
+        self.0.server().await
     }
 
     async fn connections(&self) -> Result<&Connections, LedgerError> {
@@ -309,18 +328,27 @@ async fn insert_or_claim(
 }
 
 impl Inner {
+    async fn server(&self) -> Result<PostgreSqlServer, LedgerError> {
+        let (number, server) = self
+            .connections
+            .run(|connection| Box::pin(ask_server(connection)))
+            .await?;
+        if number / 10_000 < LEAST_VERSION {
+            return Err(LedgerError::TooOld {
+                version: server.version,
+                least: LEAST_VERSION,
+            });
+        }
+        Ok(server)
+    }
+
     async fn prepare(&self) -> Result<(), LedgerError> {
         let connections = &self.connections;
-        connections
-            .run(|connection| Box::pin(check_server(connection)))
-            .await
-            .and_then(|version| match version {
-                (number, version) if number / 10_000 < LEAST_VERSION => Err(LedgerError::TooOld {
-                    version,
-                    least: LEAST_VERSION,
-                }),
-                _ => Ok(()),
-            })?;
+        if !self.server().await?.is_durable {
+            tracing::warn!(
+                "the ledger's database acknowledges what is not on its disk yet (fsync or synchronous_commit is off): a power cut loses accepted events"
+            );
+        }
         connections
             .run_for(MIGRATION_TIME, |connection| {
                 Box::pin(async move {
@@ -396,27 +424,22 @@ impl Inner {
     }
 }
 
-/// The server's version, as a number and for people. Says when it does not keep what it
-/// acknowledges.
-async fn check_server(connection: &mut PgConnection) -> Result<(u32, String), sqlx::Error> {
+/// What the server is, and the number of its version.
+async fn ask_server(connection: &mut PgConnection) -> Result<(i32, PostgreSqlServer), sqlx::Error> {
     let row = sqlx::query(
         "SELECT current_setting('server_version_num')::int AS number, \
-            current_setting('server_version') AS version, \
+            current_setting('server_version') AS version, clock_timestamp() AS time, \
             current_setting('fsync') = 'on' \
-                AND current_setting('synchronous_commit') <> 'off' AS keeps",
+                AND current_setting('synchronous_commit') <> 'off' AS is_durable",
     )
     .fetch_one(connection)
     .await?;
-    if !row.try_get::<bool, _>("keeps")? {
-        tracing::warn!(
-            "the ledger's database acknowledges what is not on its disk yet (fsync or synchronous_commit is off): a power cut loses accepted events"
-        );
-    }
-    let number = row.try_get::<i32, _>("number")?;
-    Ok((
-        u32::try_from(number).unwrap_or_default(),
-        row.try_get("version")?,
-    ))
+    let server = PostgreSqlServer {
+        version: row.try_get("version")?,
+        time: row.try_get("time")?,
+        is_durable: row.try_get("is_durable")?,
+    };
+    Ok((row.try_get("number")?, server))
 }
 
 /// Inserts the events that are not there.
