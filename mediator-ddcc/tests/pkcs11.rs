@@ -166,6 +166,20 @@ fn keys_of_other_tools_are_used_and_those_that_can_be_read_out_warned_about() {
             assert_eq!(certificates[0].der(), &**certificate.der());
             assert_eq!(certificates[0].public_key(), Some(&all[2].public_key));
 
+            // Without any in the store, the certificate on the token signs.
+            let management = KeyManagement {
+                keys: Arc::new(token.clone()),
+                certificates: CertificateStore::new(folder.path().join("certificates")),
+                authority: None,
+            };
+            for _ in 0..2 {
+                management.adopt(Utc::now()).await.unwrap();
+                let stored = management.certificates.read().unwrap();
+                assert_eq!(stored.len(), 1);
+                assert_eq!(stored[0].certificate, certificates[0]);
+                assert!(stored[0].signs_from.is_some());
+            }
+
             let some = Pkcs11Settings {
                 key_label: Some("document-signer".to_owned()),
                 ..settings(hsm)

@@ -177,6 +177,22 @@ impl Connections {
     }
 
     fn connect(&self, state: &mut State) -> Result<Connection, Failure> {
+        let pin = self.pin()?;
+        let fingerprint = pin
+            .as_ref()
+            .map(|pin| {
+                digest(&SHA256, pin.expose_secret().as_bytes())
+                    .as_ref()
+                    .to_vec()
+            })
+            .unwrap_or_default();
+        if let Some((refused, reason)) = &state.refused_pin {
+            if *refused == fingerprint {
+                return Err(Failure::Refused((*reason).to_owned()));
+            }
+            // A module may remember the PIN that the token had when it was initialized.
+            self.module.initialize_again()?;
+        }
         let slot = match self.find_token() {
             Ok(slot) => slot,
             Err(_) => {
@@ -188,7 +204,7 @@ impl Connections {
         let _calls = calls.unwrap_or_else(PoisonError::into_inner);
         let context = &self.module.context;
         let session = context.open_ro_session(slot)?;
-        self.login(state, slot, &session)?;
+        self.login(state, slot, &session, pin.as_ref(), fingerprint)?;
         let mechanisms = context.get_mechanism_list(slot)?;
         Ok(Connection {
             slot,
@@ -241,9 +257,15 @@ impl Connections {
         }
     }
 
-    fn login(&self, state: &mut State, slot: Slot, session: &Session) -> Result<(), Failure> {
+    fn login(
+        &self,
+        state: &mut State,
+        slot: Slot,
+        session: &Session,
+        pin: Option<&SecretString>,
+        fingerprint: Vec<u8>,
+    ) -> Result<(), Failure> {
         let info = self.module.context.get_token_info(slot)?;
-        let pin = self.pin()?;
         if pin.is_none() && !info.protected_authentication_path() {
             return if info.login_required() {
                 Err(Failure::Refused(
@@ -253,25 +275,12 @@ impl Connections {
                 Ok(())
             };
         }
-        let fingerprint = pin
-            .as_ref()
-            .map(|pin| {
-                digest(&SHA256, pin.expose_secret().as_bytes())
-                    .as_ref()
-                    .to_vec()
-            })
-            .unwrap_or_default();
-        if let Some((refused, reason)) = &state.refused_pin
-            && *refused == fingerprint
-        {
-            return Err(Failure::Refused((*reason).to_owned()));
-        }
         if info.user_pin_locked() || info.user_pin_final_try() {
             return Err(Failure::Refused(
                 "the token grants one more try of its PIN, or none: it is left to you; log in with the token's own tool, which gives all tries back".to_owned(),
             ));
         }
-        match session.login(UserType::User, pin.as_ref()) {
+        match session.login(UserType::User, pin) {
             Ok(()) | Err(Error::Pkcs11(RvError::UserAlreadyLoggedIn, _)) => {
                 state.refused_pin = None;
                 Ok(())
