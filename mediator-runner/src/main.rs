@@ -2,12 +2,14 @@
 
 mod configuration;
 mod issue;
+mod keys;
 mod logging;
 mod map;
 mod openhim;
 mod registration;
 mod serve;
 mod service;
+mod table;
 mod verify;
 
 use std::process::ExitCode;
@@ -30,6 +32,8 @@ enum Command {
     Serve(serve::Arguments),
     /// Check and show the configuration
     Config(configuration::command::Arguments),
+    /// List the signing keys, request and import their certificates, rotate them
+    Keys(keys::Arguments),
     /// Register with OpenHIM, and set OpenHIM up
     Openhim(openhim::Arguments),
     /// Run and check maps in FHIR Mapping Language
@@ -43,6 +47,7 @@ fn main() -> ExitCode {
         Command::Issue(arguments) => issue::run(arguments),
         Command::Serve(arguments) => serve::run(&arguments),
         Command::Config(arguments) => configuration::command::run(&arguments),
+        Command::Keys(arguments) => keys::run(&arguments),
         Command::Openhim(arguments) => openhim::run(&arguments),
         Command::Map(arguments) => map::run(&arguments),
         Command::Verify(arguments) => verify::run(arguments),

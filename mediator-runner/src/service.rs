@@ -18,7 +18,9 @@ use mediator_ddcc::recorded;
 use mediator_ddcc::repository::sqlite::SqliteRepository;
 use mediator_ddcc::signing::development_pki::DevelopmentPkiError;
 use mediator_ddcc::signing::key_file::KeyFileError;
-use mediator_ddcc::signing::{CertificateStoreError, SignerError};
+use mediator_ddcc::signing::{
+    CertificateStoreError, KeyManagementError, SignerError, SigningError,
+};
 use mediator_ddcc::transformer::{EmbeddedTransformer, LoadError};
 
 use crate::configuration::{Card, Configuration};
@@ -54,6 +56,12 @@ pub(crate) enum StartError {
         /// What the operating system said.
         source: std::io::Error,
     },
+    /// The key store cannot be opened.
+    #[error("signing: {0}")]
+    KeyStore(SigningError),
+    /// Keys and their certificates cannot be used.
+    #[error("signing: {0}")]
+    Keys(#[from] KeyManagementError),
     /// A map cannot be used.
     #[error("maps: {0}")]
     Maps(#[from] LoadError),

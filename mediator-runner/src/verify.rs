@@ -9,11 +9,13 @@ use chrono::{DateTime, Utc};
 use clap::Args;
 use mediator_ddcc::codes::smart_health_card::decode::join;
 use mediator_ddcc::fhir_date;
-use mediator_ddcc::signing::development_pki;
+use mediator_ddcc::signing::{CertificateStore, development_pki};
 use mediator_ddcc::verification::image::{MAXIMUM_FILE, is_image};
 use mediator_ddcc::verification::{
     Format, StepResult, Summary, TrustedKeys, Verification, verify, verify_image,
 };
+
+use crate::service::signer;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -45,7 +47,7 @@ pub(crate) struct VerifyArguments {
     #[arg(long, value_name = "FILE")]
     trust_list: Vec<PathBuf>,
 
-    /// Folder whose development signers are trusted when no other keys are given
+    /// Data directory whose document signers are trusted when no other keys are given
     #[arg(long, value_name = "DIR", default_value = "mediator-data")]
     data: PathBuf,
 
@@ -128,18 +130,24 @@ fn trusted_keys(arguments: &VerifyArguments) -> Result<TrustedKeys, String> {
             .map_err(|error| format!("{}: {error}", path.display()))?;
     }
     if arguments.certificate.is_empty() && arguments.trust_list.is_empty() {
-        let folder = arguments.data.join("development-pki");
-        let signers = development_pki::document_signers(&folder)
-            .map_err(|error| error.to_string())?
-            .ok_or_else(|| {
-                format!(
-                    "no keys are trusted: give --certificate or --trust-list (there is no development signer in {})",
-                    folder.display()
-                )
-            })?;
-        signers
+        let folder = arguments.data.join(signer::CERTIFICATES);
+        let stored = CertificateStore::new(folder)
+            .read()
+            .map_err(|error| error.to_string())?;
+        let development =
+            development_pki::document_signers(&arguments.data.join("development-pki"))
+                .map_err(|error| error.to_string())?;
+        stored
             .into_iter()
+            .map(|stored| stored.certificate)
+            .chain(development.into_iter().flatten())
             .for_each(|certificate| keys.add(certificate));
+        if keys.is_empty() {
+            return Err(format!(
+                "no keys are trusted: give --certificate or --trust-list (there is no document signer in {})",
+                arguments.data.display()
+            ));
+        }
     }
     if keys.is_empty() {
         return Err("no keys are trusted: the trust list is empty".into());

@@ -7,6 +7,7 @@ use rcgen::{
     PKCS_ECDSA_P256_SHA256, PKCS_RSA_SHA256, PublicKeyData, SignatureAlgorithm, SigningKey,
 };
 
+use super::der::{BIT_STRING, SEQUENCE, element, integer};
 use super::{Algorithm, KeyStore, PublicKey, SigningError, StoredKey};
 
 /// Last numbers of HCERT's extended key usages: test results, vaccinations, recoveries.
@@ -139,10 +140,6 @@ impl SigningKey for Listener<'_> {
     }
 }
 
-const SEQUENCE: u8 = 0x30;
-const INTEGER: u8 = 0x02;
-const BIT_STRING: u8 = 0x03;
-
 /// `ecdsa-with-SHA256` (RFC 5758 3.2).
 const ECDSA_WITH_SHA256: &[u8] = &[
     0x30, 0x0a, 0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x04, 0x03, 0x02,
@@ -161,34 +158,6 @@ const RSASSA_PSS_SHA256: &[u8] = &[
 fn ecdsa_signature(signature: &[u8]) -> Vec<u8> {
     let (r, s) = signature.split_at(signature.len() / 2);
     element(SEQUENCE, &[integer(r), integer(s)].concat())
-}
-
-fn integer(number: &[u8]) -> Vec<u8> {
-    let zeros = number.iter().take_while(|byte| **byte == 0).count();
-    let digits = number.get(zeros..).unwrap_or_default();
-    let mut content = digits.to_vec();
-    // A leading one bit would be a sign.
-    if digits.first().is_none_or(|first| first & 0x80 != 0) {
-        content.insert(0, 0);
-    }
-    element(INTEGER, &content)
-}
-
-/// Tag, length and content in DER (X.690 8.1).
-fn element(tag: u8, content: &[u8]) -> Vec<u8> {
-    let length = content.len();
-    let mut der = vec![tag];
-    let bytes = length.to_be_bytes();
-    let digits: Vec<u8> = bytes.into_iter().skip_while(|byte| *byte == 0).collect();
-    match u8::try_from(length) {
-        Ok(short) if short < 0x80 => der.push(short),
-        _ => {
-            der.push(0x80 | u8::try_from(digits.len()).unwrap_or_default());
-            der.extend(digits);
-        }
-    }
-    der.extend_from_slice(content);
-    der
 }
 
 #[cfg(test)]
@@ -266,14 +235,5 @@ mod tests {
             assert!(text.contains("1.3.6.1.4.1.1847.2021.1.2"), "{text}");
             assert!(text.contains("CA:FALSE"), "{text}");
         }
-    }
-
-    #[test]
-    fn integers_are_positive_and_short() {
-        assert_eq!(integer(&[0, 0, 5]), [2, 1, 5]);
-        assert_eq!(integer(&[0x80]), [2, 2, 0, 0x80]);
-        assert_eq!(integer(&[0, 0]), [2, 1, 0]);
-        assert_eq!(element(4, &[7; 200])[..3], [4, 0x81, 200]);
-        assert_eq!(element(4, &[7; 300])[..4], [4, 0x82, 1, 44]);
     }
 }

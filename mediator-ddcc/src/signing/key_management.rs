@@ -302,6 +302,46 @@ impl KeyManagement {
         })
     }
 
+    /// Takes certificates that lie beside their keys, as on a token, into the certificate store.
+    /// Where none signs yet, the one that began last signs from now on.
+    ///
+    /// # Errors
+    /// [`KeyManagementError`].
+    pub async fn adopt(&self, now: DateTime<Utc>) -> Result<(), KeyManagementError> {
+        let beside = self.keys.certificates().await;
+        let beside = beside.map_err(|source| self.keys_failed(source))?;
+        if beside.is_empty() {
+            return Ok(());
+        }
+        let held = self.held().await?;
+        let is_held = |certificate: &SigningCertificate| {
+            held.iter()
+                .any(|key| Some(&key.public_key) == certificate.public_key())
+        };
+        let stored = self.stored(|store| store.read()).await?;
+        let signs = |stored: &StoredCertificate| stored.signs_from.is_some();
+        let first = beside
+            .iter()
+            .filter(|certificate| is_held(certificate) && certificate.is_valid_at(now))
+            .max_by_key(|certificate| certificate.not_before())
+            .filter(|_| !stored.iter().any(signs))
+            .cloned();
+        if let Some(first) = &first {
+            let issuers = issuers_of(first, beside.clone());
+            let certificates = [vec![first.clone()], issuers].concat();
+            self.import(certificates, now).await?;
+        }
+        for certificate in beside.iter().filter(|certificate| is_held(certificate)) {
+            let stored = StoredCertificate {
+                issuers: issuers_of(certificate, beside.clone()),
+                certificate: certificate.clone(),
+                signs_from: None,
+            };
+            self.stored(move |store| store.add(&stored)).await?;
+        }
+        Ok(())
+    }
+
     async fn held(&self) -> Result<Vec<StoredKey>, KeyManagementError> {
         let held = self.keys.keys().await;
         held.map_err(|source| self.keys_failed(source))
@@ -336,11 +376,26 @@ impl KeyManagement {
     }
 }
 
-/// The issuers of a certificate among others, nearest first.
+/// The issuers of a certificate, nearest first, and nothing else.
 fn chain(
     certificate: &SigningCertificate,
-    mut others: Vec<SigningCertificate>,
+    others: Vec<SigningCertificate>,
 ) -> Result<Vec<SigningCertificate>, KeyManagementError> {
+    let issuers = issuers_of(certificate, others.clone());
+    let is_stray = |other: &&SigningCertificate| *other != certificate && !issuers.contains(other);
+    match others.iter().find(is_stray) {
+        Some(stray) => Err(KeyManagementError::NotAnIssuer {
+            subject: stray.subject().to_owned(),
+        }),
+        None => Ok(issuers),
+    }
+}
+
+/// The issuers of a certificate among others, nearest first.
+fn issuers_of(
+    certificate: &SigningCertificate,
+    mut others: Vec<SigningCertificate>,
+) -> Vec<SigningCertificate> {
     others.retain(|other| other != certificate);
     let mut issuers: Vec<SigningCertificate> = Vec::new();
     while let Some(place) = others.iter().position(|other| {
@@ -349,12 +404,7 @@ fn chain(
     }) {
         issuers.push(others.swap_remove(place));
     }
-    match others.iter().find(|other| !issuers.contains(other)) {
-        Some(stray) => Err(KeyManagementError::NotAnIssuer {
-            subject: stray.subject().to_owned(),
-        }),
-        None => Ok(issuers),
-    }
+    issuers
 }
 
 #[cfg(test)]

@@ -9,11 +9,13 @@
 pub mod certificate;
 mod certificate_request;
 mod certificate_store;
+mod der;
 pub mod development_pki;
 pub mod key_file;
 mod key_folder;
 mod key_management;
 mod key_store;
+pub mod pkcs11;
 mod public_key;
 mod rotating_signer;
 

@@ -7,9 +7,10 @@ use chrono::{TimeDelta, Utc};
 use mediator_ddcc::recorded;
 use mediator_ddcc::signing::development_pki::{DevelopmentAuthority, DevelopmentPki};
 use mediator_ddcc::signing::key_file::KeyFileSigner;
+use mediator_ddcc::signing::pkcs11::{Pkcs11Settings, Pkcs11Token};
 use mediator_ddcc::signing::{
-    CertificateAuthority, CertificateStore, KeyFolder, KeyManagement, RotatingSigner, Signer,
-    StoredCertificate,
+    CertificateAuthority, CertificateStore, KeyFolder, KeyManagement, KeyStore, RotatingSigner,
+    Signer, SigningError, StoredCertificate,
 };
 
 use super::StartError;
@@ -18,45 +19,65 @@ use crate::configuration::Configuration;
 /// Folders in the data directory, unless others are configured.
 const DEVELOPMENT_PKI: &str = "development-pki";
 const KEYS: &str = "signing-keys";
-const CERTIFICATES: &str = "signing-certificates";
+pub(crate) const CERTIFICATES: &str = "signing-certificates";
 
 /// The configured signer, which changes its key when a rotation tells it to.
 pub(super) async fn open(configuration: &Configuration) -> Result<Arc<dyn Signer>, StartError> {
     let KeyManagement {
         keys, certificates, ..
-    } = key_management(configuration)?;
+    } = key_management(configuration).await?;
     let signer = RotatingSigner::open(keys, certificates).await?;
     signer.follow();
     Ok(recorded::signer(signer))
 }
 
-/// The configured keys and certificates. Certificates that the configuration names, and those for
-/// trying out, are put into the store.
+/// The configured keys and certificates. Certificates that the configuration names, those beside
+/// keys on a token, and those for trying out, are put into the store.
 ///
 /// # Errors
 /// [`StartError`].
-pub(crate) fn key_management(configuration: &Configuration) -> Result<KeyManagement, StartError> {
+pub(crate) async fn key_management(
+    configuration: &Configuration,
+) -> Result<KeyManagement, StartError> {
     let signing = &configuration.signing;
     let certificates = CertificateStore::new(certificates_folder(configuration));
-    let keys_folder = signing
-        .keys_folder
-        .clone()
-        .unwrap_or_else(|| configuration.data_directory.join(KEYS));
-    let (files, authority) =
-        if let (Some(key), Some(certificate)) = (&signing.key_file, &signing.certificate_file) {
-            introduce(&certificates, key, certificate)?;
-            (vec![key.clone()], None)
-        } else if signing.keys_folder.is_some() {
-            (Vec::new(), None)
-        } else {
-            let (files, authority) = development(configuration, &certificates)?;
-            (files, Some(authority))
-        };
-    Ok(KeyManagement {
-        keys: Arc::new(KeyFolder::new(files, keys_folder)),
+    let keys_folder = || {
+        let configured = signing.keys_folder.clone();
+        configured.unwrap_or_else(|| configuration.data_directory.join(KEYS))
+    };
+    let (keys, authority): (Arc<dyn KeyStore>, _) = if let Some(settings) =
+        signing.pkcs11.settings()
+    {
+        (Arc::new(open_token(settings).await?), None)
+    } else if let (Some(key), Some(certificate)) = (&signing.key_file, &signing.certificate_file) {
+        introduce(&certificates, key, certificate)?;
+        let keys = KeyFolder::new(vec![key.clone()], keys_folder());
+        (Arc::new(keys), None)
+    } else if signing.keys_folder.is_some() {
+        (Arc::new(KeyFolder::new(Vec::new(), keys_folder())), None)
+    } else {
+        let (files, authority) = development(configuration, &certificates)?;
+        (
+            Arc::new(KeyFolder::new(files, keys_folder())),
+            Some(authority),
+        )
+    };
+    let management = KeyManagement {
+        keys,
         certificates,
         authority,
-    })
+    };
+    management.adopt(Utc::now()).await?;
+    Ok(management)
+}
+
+/// Loads the token's module, which may take as long as its maker likes.
+async fn open_token(settings: Pkcs11Settings) -> Result<Pkcs11Token, StartError> {
+    let opened = tokio::task::spawn_blocking(move || Pkcs11Token::open(settings)).await;
+    opened
+        .map_err(|error| SigningError::Unavailable(error.to_string()))
+        .flatten()
+        .map_err(StartError::KeyStore)
 }
 
 /// Where the document signing certificates are.

@@ -34,4 +34,5 @@ pub mod mapping_engine;
 pub mod openhim_core;
 pub mod postgresql;
 mod process;
+pub mod softhsm;
 pub mod vault;

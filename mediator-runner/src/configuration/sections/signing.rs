@@ -1,6 +1,10 @@
+mod pkcs11;
+
 use std::path::PathBuf;
 
 use serde::Serialize;
+
+pub(crate) use pkcs11::Pkcs11;
 
 use super::super::reader::Section;
 use super::value;
@@ -20,6 +24,7 @@ pub(crate) struct Signing {
     /// The certificates of every kind of key.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) certificates_folder: Option<PathBuf>,
+    pub(crate) pkcs11: Pkcs11,
 }
 
 impl Signing {
@@ -37,11 +42,23 @@ impl Signing {
             }
             _ => {}
         }
+        let pkcs11 = Pkcs11::read(&mut section.section("pkcs11"));
+        let keys_folder = section.path("keys_folder");
+        for (name, place) in [
+            ("key_file", key_file.as_ref().map(|set| &set.place)),
+            ("keys_folder", keys_folder.as_ref().map(|set| &set.place)),
+        ] {
+            if let Some(place) = place.filter(|_| pkcs11.module.is_some()) {
+                let text = "is set beside signing.pkcs11.module; keep one of the two";
+                section.mistake(name, place, text);
+            }
+        }
         Self {
             key_file: value(key_file),
             certificate_file: value(certificate_file),
-            keys_folder: value(section.path("keys_folder")),
+            keys_folder: value(keys_folder),
             certificates_folder: value(section.path("certificates_folder")),
+            pkcs11,
         }
     }
 }
