@@ -16,6 +16,7 @@ mod key_management;
 mod key_store;
 mod public_key;
 mod rotating_signer;
+pub mod vault;
 
 use std::fmt;
 use std::str::FromStr;
