@@ -18,6 +18,7 @@ mod key_store;
 pub mod pkcs11;
 mod public_key;
 mod rotating_signer;
+pub mod vault;
 
 use std::fmt;
 use std::str::FromStr;
