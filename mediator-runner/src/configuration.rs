@@ -14,8 +14,8 @@ mod source;
 pub(crate) use arguments::ConfigurationArguments;
 pub(crate) use mistake::ConfigurationError;
 pub(crate) use sections::{
-    Card, ClientCertificates, Configuration, Jobs, LogFormat, OpenHim, OpenHimAuthentication, Tls,
-    Verification,
+    BackEndSetupError, Card, ClientCertificates, Configuration, Jobs, LogFormat, OpenHim,
+    OpenHimAuthentication, Tls, Verification,
 };
 
 use std::path::Path;

@@ -10,6 +10,7 @@ mod transaction;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use http::HeaderValue;
@@ -26,6 +27,10 @@ pub use capability::{Missing, ServerCapabilities};
 const FHIR_JSON: &str = "application/fhir+json";
 
 const PREFER: HeaderName = HeaderName::from_static("prefer");
+
+/// How often a transaction is sent that the server rolls back, and the first wait; it doubles.
+const ATTEMPTS: u32 = 4;
+const FIRST_WAIT: Duration = Duration::from_millis(100);
 
 /// Keeps FHIR resources in a FHIR R4 server. Clones share everything.
 ///
@@ -117,12 +122,31 @@ impl RestRepository {
         Ok(Some(resource))
     }
 
+    /// Sends a transaction until it is not rolled back any more: of two that meet, HAPI FHIR answers
+    /// one with 500. One that was executed all the same ends in a conflict when it is repeated.
     async fn send_transaction(&self, bundle: &Value) -> Result<Sent, RepositoryError> {
+        let mut attempt = 1;
+        loop {
+            match self.send_once(bundle).await? {
+                Sent::RolledBack(error) if attempt >= ATTEMPTS => return Err(error),
+                Sent::RolledBack(_) => {
+                    let jitter = uuid::Uuid::new_v4().as_u128() % 100;
+                    let jitter = Duration::from_millis(u64::try_from(jitter).unwrap_or(0));
+                    tokio::time::sleep(FIRST_WAIT * (1 << (attempt - 1)) + jitter).await;
+                    attempt += 1;
+                }
+                sent => return Ok(sent),
+            }
+        }
+    }
+
+    async fn send_once(&self, bundle: &Value) -> Result<Sent, RepositoryError> {
         let body = bundle.to_string();
         let mut call = accept(self.server.post("Store and register", ""))
             .header(PREFER, HeaderValue::from_static("return=minimal"))
             .body(body, FHIR_JSON);
-        if transaction::is_safe_to_repeat(bundle) {
+        let is_safe_to_repeat = transaction::is_safe_to_repeat(bundle);
+        if is_safe_to_repeat {
             call = call.safe_to_repeat();
         }
         let answer = call.send().await?;
@@ -131,6 +155,10 @@ impl RestRepository {
                 .map(Sent::Done),
             412 if transaction::creates(bundle) => Ok(Sent::PreconditionFailed),
             409 | 412 if transaction::has_conditions(bundle) => Err(transaction::conflict(bundle)),
+            500 if is_safe_to_repeat => Ok(Sent::RolledBack(answer::failure(
+                &answer,
+                &cause::texts(bundle),
+            ))),
             _ => Err(answer::failure(&answer, &cause::texts(bundle))),
         }
     }
@@ -157,6 +185,8 @@ enum Sent {
     Done(Value),
     /// 412, and the transaction creates something.
     PreconditionFailed,
+    /// 500, and it may be sent again.
+    RolledBack(RepositoryError),
 }
 
 #[async_trait]
@@ -170,8 +200,10 @@ impl FhirRepository for RestRepository {
             transaction::Creation::IfMatch
         };
         let bundle = transaction.bundle(creation);
-        if let Sent::Done(response) = self.send_transaction(&bundle).await? {
-            return Ok(transaction.response(response));
+        match self.send_transaction(&bundle).await? {
+            Sent::Done(response) => return Ok(transaction.response(response)),
+            Sent::RolledBack(error) => return Err(error),
+            Sent::PreconditionFailed => {}
         }
         if creation == transaction::Creation::IfNoneMatch || self.is_there(&bundle).await? {
             return Err(transaction::conflict(&bundle));
@@ -183,6 +215,7 @@ impl FhirRepository for RestRepository {
                 self.shared.is_strict.store(true, Ordering::Relaxed);
                 Ok(transaction.response(response))
             }
+            Sent::RolledBack(error) => Err(error),
             Sent::PreconditionFailed => Err(transaction::conflict(&bundle)),
         }
     }

@@ -20,6 +20,7 @@ use mediator_ddcc::database::Database;
 use mediator_ddcc::generation_service::{GenerationService, Ports, ServiceSettings};
 use mediator_ddcc::ledger::sqlite::SqliteLedger;
 use mediator_ddcc::questionnaire::Questionnaires;
+use mediator_ddcc::repository::FhirRepository;
 use mediator_ddcc::repository::rest::RestRepository;
 use mediator_ddcc::signing::Signer;
 use mediator_ddcc::signing::development_pki::DevelopmentPki;
@@ -70,14 +71,18 @@ struct Mediator {
 }
 
 impl Mediator {
-    async fn on(repository: RestRepository) -> Self {
+    async fn on(repository: impl FhirRepository + 'static) -> Self {
         let folder = TempDir::new().unwrap();
         let pki = folder.path().join("development-pki");
         let pki = DevelopmentPki::open_or_create(&pki, "CH", chrono::Utc::now()).unwrap();
         Self::with(repository, Arc::new(pki.signer), folder).await
     }
 
-    async fn with(repository: RestRepository, signer: Arc<dyn Signer>, folder: TempDir) -> Self {
+    async fn with(
+        repository: impl FhirRepository + 'static,
+        signer: Arc<dyn Signer>,
+        folder: TempDir,
+    ) -> Self {
         let database = Database::open(&folder.path().join("ddcc.sqlite")).await;
         let ports = Ports {
             transformer: Arc::new(EmbeddedTransformer::builtin().unwrap()),

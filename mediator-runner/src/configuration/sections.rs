@@ -17,6 +17,7 @@ use tracing_subscriber::EnvFilter;
 
 use super::reader::{Section, Set};
 
+pub(crate) use back_end::{BackEnd, BackEndSetupError};
 pub(crate) use jobs::Jobs;
 pub(crate) use openhim::{OpenHim, OpenHimAuthentication};
 pub(crate) use signing::Signing;
@@ -34,6 +35,8 @@ pub(crate) struct Configuration {
     pub(crate) maps: Folder,
     pub(crate) questionnaires: Folder,
     pub(crate) verification: Verification,
+    /// The FHIR server that keeps what is issued; without its `url`, the database does.
+    pub(crate) repository: BackEnd,
     pub(crate) server: Server,
     pub(crate) openhim: OpenHim,
     pub(crate) jobs: Jobs,
@@ -137,6 +140,7 @@ impl Configuration {
             maps: Folder::read(&mut root.section("maps")),
             questionnaires: Folder::read(&mut root.section("questionnaires")),
             verification: Verification::read(&mut root.section("verification")),
+            repository: BackEnd::read(&mut root.section("repository"), 20),
             server,
             openhim: OpenHim::read(&mut root.section("openhim")),
             jobs: Jobs::read(&mut root.section("jobs")),

@@ -9,6 +9,7 @@
 mod codes;
 mod documents;
 mod events;
+mod fhir_server;
 mod lifecycle;
 mod refusals;
 mod verification;

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 const FHIR_VERSION: &str = "4.0.";
 
 /// Types that are stored, and the search parameters that they are found by.
-const RESOURCES: [(&str, &[&str]); 16] = [
+pub(super) const RESOURCES: [(&str, &[&str]); 16] = [
     ("AuditEvent", &[]),
     ("Binary", &[]),
     ("Composition", &[]),

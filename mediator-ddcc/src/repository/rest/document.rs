@@ -136,6 +136,9 @@ impl RestRepository {
         if !answer.status.is_success() {
             return Err(answer::failure(&answer, &[]));
         }
-        answer::resource(&answer, "Bundle").map(Some)
+        let document = answer::resource(&answer, "Bundle")?;
+        // HAPI FHIR makes a document without entries of a Composition that there is not.
+        let first = document.pointer("/entry/0/resource/resourceType");
+        Ok((first == Some(&json!("Composition"))).then_some(document))
     }
 }

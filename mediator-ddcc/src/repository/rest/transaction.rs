@@ -69,7 +69,6 @@ impl Transaction {
                 binary["request"]["url"] = json!(format!("Binary/{id}"));
                 self.entries.push(binary);
             }
-            ("POST", _) => resolve(&mut entry, locations),
             _ => resolve(&mut entry, locations),
         }
         if let Some(object) = entry.as_object_mut() {
