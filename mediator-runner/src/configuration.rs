@@ -14,7 +14,7 @@ mod source;
 pub(crate) use arguments::ConfigurationArguments;
 pub(crate) use mistake::ConfigurationError;
 pub(crate) use sections::{
-    Card, ClientCertificates, Configuration, Jobs, Ledger, LogFormat, OpenHim,
+    BackEndSetupError, Card, ClientCertificates, Configuration, Jobs, Ledger, LogFormat, OpenHim,
     OpenHimAuthentication, Tls, Verification,
 };
 

@@ -2,6 +2,7 @@
 
 mod ledger;
 mod questionnaires;
+mod repository;
 pub(crate) mod signer;
 mod transformer;
 
@@ -15,7 +16,7 @@ use mediator_ddcc::generation_service::{GenerationService, Ports, ServiceSetting
 use mediator_ddcc::ledger::LedgerError;
 use mediator_ddcc::questionnaire::{QuestionnaireError, Questionnaires};
 use mediator_ddcc::recorded;
-use mediator_ddcc::repository::sqlite::SqliteRepository;
+use mediator_ddcc::repository::RepositoryError;
 use mediator_ddcc::signing::development_pki::DevelopmentPkiError;
 use mediator_ddcc::signing::key_file::KeyFileError;
 use mediator_ddcc::signing::{
@@ -23,7 +24,7 @@ use mediator_ddcc::signing::{
 };
 use mediator_ddcc::transformer::{EmbeddedTransformer, LoadError};
 
-use crate::configuration::{Card, Configuration};
+use crate::configuration::{BackEndSetupError, Card, Configuration};
 
 const DATABASE: &str = "ddcc.sqlite";
 
@@ -62,6 +63,12 @@ pub(crate) enum StartError {
     /// Keys and their certificates cannot be used.
     #[error("signing: {0}")]
     Keys(#[from] KeyManagementError),
+    /// A back end over HTTP cannot be used as it is configured.
+    #[error(transparent)]
+    BackEnd(#[from] BackEndSetupError),
+    /// The FHIR server is none that documents can be kept in.
+    #[error("repository: {0}")]
+    Repository(RepositoryError),
     /// A map cannot be used.
     #[error("maps: {0}")]
     Maps(#[from] LoadError),
@@ -159,7 +166,7 @@ pub(crate) async fn start(configuration: &Configuration) -> Result<GenerationSer
     let database = Database::open(&configuration.data_directory.join(DATABASE)).await?;
     let ports = Ports {
         transformer: recorded::transformer(parts.transformer),
-        repository: recorded::repository(SqliteRepository::new(database.clone())),
+        repository: repository::open(configuration, &database).await?,
         signer,
         ledger: ledger::open(configuration, &database).await?,
     };

@@ -56,6 +56,9 @@ fn refused(error: &RepositoryError) -> Option<StatusCode> {
     match error {
         RepositoryError::VersionConflict { .. } => Some(StatusCode::PRECONDITION_FAILED),
         RepositoryError::UnsupportedParameter { .. } => Some(StatusCode::BAD_REQUEST),
-        RepositoryError::Refused(_) | RepositoryError::Unavailable(_) => None,
+        RepositoryError::Refused(_)
+        | RepositoryError::NotPermitted(_)
+        | RepositoryError::Unreadable(_)
+        | RepositoryError::Unavailable(_) => None,
     }
 }

@@ -1,5 +1,7 @@
 //! Where FHIR resources are kept: any FHIR R4 server, or the embedded SQLite one.
 
+mod document_of_composition;
+pub mod rest;
 pub mod sqlite;
 
 use async_trait::async_trait;
@@ -12,8 +14,8 @@ use crate::operation_outcome::{Issue, IssueType, OperationOutcome};
 pub trait FhirRepository: Send + Sync {
     /// Executes a `Bundle` of type `transaction` (FHIR R4 3.1.0.11): every entry or none.
     ///
-    /// Entries are `PUT Type/id` (with `ifMatch`), `POST Type` (with `ifNoneExist`) and
-    /// `DELETE Type/id`; references to a `fullUrl` of the Bundle are rewritten to `Type/id`.
+    /// Entries are `PUT Type/id` (with `ifMatch`, or `ifNoneMatch: *` for what must not be there
+    /// yet), `POST Type` (with `ifNoneExist`) and `DELETE Type/id`; references to a `fullUrl` of the Bundle are rewritten to `Type/id`.
     /// Returns the `transaction-response`.
     ///
     /// # Errors
@@ -36,6 +38,15 @@ pub trait FhirRepository: Send + Sync {
         resource_type: &str,
         parameters: &[(&str, &str)],
     ) -> Result<Vec<Value>, RepositoryError>;
+
+    /// A document of a stored Composition, as the operation `Composition/[id]/$document` makes
+    /// one: unsigned, and not kept. `None` when there is no such Composition.
+    ///
+    /// # Errors
+    /// [`RepositoryError::Refused`] when a resource that it refers to is not there.
+    async fn document(&self, composition_id: &str) -> Result<Option<Value>, RepositoryError> {
+        document_of_composition::assemble(self, composition_id).await
+    }
 }
 
 /// Why the repository did not do as asked.
@@ -47,9 +58,15 @@ pub enum RepositoryError {
         /// `Type/id`.
         resource: String,
     },
-    /// The Bundle is not a transaction that this repository can execute.
-    #[error("the repository refused the transaction: {0}")]
+    /// The request is not one that this repository can execute; repeating it does not help.
+    #[error("the repository refused the request: {0}")]
     Refused(String),
+    /// It does not take this service's credentials (401), or does not let it do this (403).
+    #[error("the repository does not permit the request: {0}")]
+    NotPermitted(String),
+    /// The answer is none of a FHIR repository. The request may have been executed.
+    #[error("the answer of the repository is unreadable: {0}")]
+    Unreadable(String),
     /// A search parameter that the repository does not know.
     #[error("search parameter {parameter} of {resource_type} is not supported by the repository")]
     UnsupportedParameter {
@@ -67,7 +84,9 @@ impl From<RepositoryError> for OperationOutcome {
     fn from(error: RepositoryError) -> Self {
         let (status, code) = match &error {
             RepositoryError::VersionConflict { .. } => (409, IssueType::Conflict),
-            RepositoryError::Refused(_) => (502, IssueType::Exception),
+            RepositoryError::Refused(_)
+            | RepositoryError::NotPermitted(_)
+            | RepositoryError::Unreadable(_) => (502, IssueType::Exception),
             RepositoryError::UnsupportedParameter { .. } => (400, IssueType::NotSupported),
             RepositoryError::Unavailable(_) => (503, IssueType::Transient),
         };

@@ -28,6 +28,12 @@ impl Reader {
         }
     }
 
+    /// Full names of all settings and sections.
+    #[cfg(test)]
+    pub(super) fn known(&self) -> Vec<String> {
+        self.known.borrow().clone()
+    }
+
     fn mistake(&self, place: &Place, text: String) {
         self.mistakes.borrow_mut().push(Mistake {
             place: place.clone(),

@@ -18,6 +18,7 @@ use tracing_subscriber::EnvFilter;
 
 use super::reader::{Section, Set};
 
+pub(crate) use back_end::{BackEnd, BackEndSetupError};
 pub(crate) use jobs::Jobs;
 pub(crate) use ledger::Ledger;
 pub(crate) use openhim::{OpenHim, OpenHimAuthentication};
@@ -37,6 +38,8 @@ pub(crate) struct Configuration {
     pub(crate) questionnaires: Folder,
     pub(crate) verification: Verification,
     pub(crate) ledger: Ledger,
+    /// The FHIR server that keeps what is issued; without its `url`, the database does.
+    pub(crate) repository: BackEnd,
     pub(crate) server: Server,
     pub(crate) openhim: OpenHim,
     pub(crate) jobs: Jobs,
@@ -141,6 +144,7 @@ impl Configuration {
             questionnaires: Folder::read(&mut root.section("questionnaires")),
             verification: Verification::read(&mut root.section("verification")),
             ledger: Ledger::read(&mut root.section("ledger")),
+            repository: BackEnd::read(&mut root.section("repository"), 20),
             server,
             openhim: OpenHim::read(&mut root.section("openhim")),
             jobs: Jobs::read(&mut root.section("jobs")),

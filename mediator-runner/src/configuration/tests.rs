@@ -1,5 +1,7 @@
 use std::path::{Path, PathBuf};
 
+use super::reader::Reader;
+use super::source::Source;
 use super::mistake::ConfigurationError;
 use mediator_ddcc::card::CardSize;
 
@@ -73,13 +75,49 @@ fn the_example_states_the_defaults_and_every_setting() {
         })
         .collect();
     let found = mistakes(&text, []);
-    assert_eq!(found.len(), 17, "{found:#?}");
-    assert!(found.iter().all(|line| line.contains("No such file")));
-    let settings = text.lines().filter(|line| line.contains(" = ")).count();
+    assert!(!found.is_empty());
+    assert!(
+        found.iter().all(|line| line.contains("No such file")),
+        "{found:#?}"
+    );
+
+    let example = std::fs::read_to_string(EXAMPLE).unwrap();
+    let stated = example
+        .lines()
+        .filter(|line| !line.starts_with('#') && line.contains(" = "))
+        .count();
     let known = toml::Value::try_from(defaults()).unwrap();
-    // Nineteen paths have no default, nor have three addresses for others, OpenHIM's, its user, the
-    // ledger's and whether that speaks TLS.
-    assert_eq!(settings, leaves(&known) + 26);
+    assert_eq!(stated, leaves(&known), "a default is stated without a #");
+
+    // A setting that excludes another one stands in the other's comment.
+    let reader = Reader::default();
+    Configuration::read(&mut reader.root(Source::default()));
+    let names = reader.known();
+    for name in &names {
+        let is_section = names
+            .iter()
+            .any(|other| other.starts_with(&format!("{name}.")));
+        let (section, key) = name.rsplit_once('.').unwrap_or(("", name));
+        let text = section_of(&example, section);
+        let words = text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+        assert!(
+            is_section || words.into_iter().any(|word| word == key),
+            "{EXAMPLE} says nothing about {name}"
+        );
+    }
+}
+
+/// The lines of a section of the example.
+fn section_of<'t>(example: &'t str, section: &str) -> &'t str {
+    let begin = match section {
+        "" => 0,
+        section => example.find(&format!("\n[{section}]\n")).unwrap() + 1,
+    };
+    let rest = &example[begin..];
+    rest.find("\n[")
+        .and_then(|end| rest.get(..end))
+        .filter(|text| !text.is_empty())
+        .unwrap_or(rest)
 }
 
 fn leaves(value: &toml::Value) -> usize {

@@ -58,6 +58,10 @@ pub(super) fn router(application: Application) -> Router {
         )
         .route("/Bundle", post(documents::create))
         .route("/Bundle/{id}", get(documents::read_bundle))
+        .route(
+            "/Composition/{id}/$document",
+            get(documents::document_of_composition),
+        )
         .route("/DocumentReference", get(documents::search_references))
         .route(
             "/DocumentReference/{id}",

@@ -200,6 +200,21 @@ pub(super) async fn read_bundle(
     read(&application, "Bundle", &id).await
 }
 
+/// `GET [base]/Composition/{id}/$document`: an unsigned document of what is stored now. What was
+/// certified is the signed one.
+pub(super) async fn document_of_composition(
+    State(application): State<Application>,
+    ResourceId(id): ResourceId,
+) -> Answer {
+    let repository = Arc::clone(&application.generation().ports().repository);
+    let document = repository
+        .document(&id)
+        .await
+        .map_err(|error| Failure(error.into()))?
+        .ok_or_else(not_found)?;
+    Ok(resource(StatusCode::OK, &document))
+}
+
 /// `GET [base]/DocumentReference/{id}`.
 pub(super) async fn read_document_reference(
     State(application): State<Application>,

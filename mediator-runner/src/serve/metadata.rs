@@ -62,6 +62,14 @@ fn statement(base: &str, publisher: &str) -> Value {
                     "interaction": interactions(&["create", "read"]),
                 },
                 {
+                    "type": "Composition",
+                    "operation": [{
+                        "name": "document",
+                        "definition": "http://hl7.org/fhir/OperationDefinition/Composition-document",
+                        "documentation": "An unsigned document of what is stored; the signed one is the Bundle.",
+                    }],
+                },
+                {
                     "type": "DocumentReference",
                     "interaction": interactions(&["read", "search-type"]),
                     "searchParam": parameters(&[

@@ -10,6 +10,7 @@ mod codes;
 mod documents;
 mod events;
 mod ledger;
+mod fhir_server;
 mod lifecycle;
 mod refusals;
 mod verification;
