@@ -1,6 +1,7 @@
 //! Issues and verifies signed health certificates: command line and server.
 
 mod configuration;
+mod doctor;
 mod issue;
 mod logging;
 mod map;
@@ -8,6 +9,7 @@ mod openhim;
 mod registration;
 mod serve;
 mod service;
+mod table;
 mod verify;
 
 use std::process::ExitCode;
@@ -30,6 +32,8 @@ enum Command {
     Serve(serve::Arguments),
     /// Check and show the configuration
     Config(configuration::command::Arguments),
+    /// Check everything that the configuration names, from here
+    Doctor(doctor::Arguments),
     /// Register with OpenHIM, and set OpenHIM up
     Openhim(openhim::Arguments),
     /// Run and check maps in FHIR Mapping Language
@@ -43,6 +47,7 @@ fn main() -> ExitCode {
         Command::Issue(arguments) => issue::run(arguments),
         Command::Serve(arguments) => serve::run(&arguments),
         Command::Config(arguments) => configuration::command::run(&arguments),
+        Command::Doctor(arguments) => doctor::run(&arguments),
         Command::Openhim(arguments) => openhim::run(&arguments),
         Command::Map(arguments) => map::run(&arguments),
         Command::Verify(arguments) => verify::run(arguments),

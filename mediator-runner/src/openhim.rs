@@ -5,7 +5,6 @@ mod connection;
 mod import;
 mod register;
 mod status;
-mod table;
 
 use std::io::{self, Write as _};
 use std::process::ExitCode;

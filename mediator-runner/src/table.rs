@@ -4,14 +4,14 @@ use std::fmt;
 use std::io::{self, IsTerminal as _};
 
 /// Rows under a headline, each column as wide as its widest cell.
-pub(super) struct Table {
+pub(crate) struct Table {
     headline: Vec<&'static str>,
     rows: Vec<Vec<Cell>>,
     colours: bool,
 }
 
 /// A cell's text and what it means to the reader.
-pub(super) struct Cell {
+pub(crate) struct Cell {
     text: String,
     tone: Tone,
 }
@@ -26,23 +26,23 @@ enum Tone {
 }
 
 impl Cell {
-    pub(super) fn plain(text: impl Into<String>) -> Self {
+    pub(crate) fn plain(text: impl Into<String>) -> Self {
         Self::new(text, Tone::Plain)
     }
 
-    pub(super) fn good(text: impl Into<String>) -> Self {
+    pub(crate) fn good(text: impl Into<String>) -> Self {
         Self::new(text, Tone::Good)
     }
 
-    pub(super) fn warning(text: impl Into<String>) -> Self {
+    pub(crate) fn warning(text: impl Into<String>) -> Self {
         Self::new(text, Tone::Warning)
     }
 
-    pub(super) fn bad(text: impl Into<String>) -> Self {
+    pub(crate) fn bad(text: impl Into<String>) -> Self {
         Self::new(text, Tone::Bad)
     }
 
-    pub(super) fn dim(text: impl Into<String>) -> Self {
+    pub(crate) fn dim(text: impl Into<String>) -> Self {
         Self::new(text, Tone::Dim)
     }
 
@@ -60,7 +60,7 @@ impl Cell {
 
 impl Table {
     /// An empty table, coloured when standard output is a terminal and nobody objects.
-    pub(super) fn new(headline: &[&'static str]) -> Self {
+    pub(crate) fn new(headline: &[&'static str]) -> Self {
         Self {
             headline: headline.to_vec(),
             rows: Vec::new(),
@@ -68,7 +68,7 @@ impl Table {
         }
     }
 
-    pub(super) fn row(&mut self, cells: impl IntoIterator<Item = Cell>) {
+    pub(crate) fn row(&mut self, cells: impl IntoIterator<Item = Cell>) {
         self.rows.push(cells.into_iter().collect());
     }
 }

@@ -8,8 +8,8 @@ use mediator_core::openhim::{Channel, OpenHim};
 use serde_json::{Value, json};
 
 use super::connection::ConnectionArguments;
-use super::table::{Cell, Table};
 use super::{CommandError, Found, print, print_json};
+use crate::table::{Cell, Table};
 
 /// List the mediator's channels, and create those that are missing
 #[derive(Debug, clap::Args)]

@@ -9,8 +9,8 @@ use serde_json::json;
 
 use super::channels::{self, ProposedChannel};
 use super::connection::ConnectionArguments;
-use super::table::{Cell, Table};
 use super::{CommandError, Found, print, print_json};
+use crate::table::{Cell, Table};
 
 /// How long after a heartbeat core still shows a mediator as up.
 const SHOWN_AS_UP: Duration = Duration::from_secs(60);

@@ -10,9 +10,9 @@ use std::path::PathBuf;
 use serde_json::json;
 
 use super::connection::ConnectionArguments;
-use super::table::{Cell, Table};
 use super::{CommandError, Found, print, print_json};
 use crate::registration::at_configured_address;
+use crate::table::{Cell, Table};
 use files::Folder;
 use plan::{Action, Step};
 
