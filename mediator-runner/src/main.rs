@@ -1,6 +1,7 @@
 //! Issues and verifies signed health certificates: command line and server.
 
 mod configuration;
+mod doctor;
 mod issue;
 mod keys;
 mod logging;
@@ -34,6 +35,8 @@ enum Command {
     Config(configuration::command::Arguments),
     /// List the signing keys, request and import their certificates, rotate them
     Keys(keys::Arguments),
+    /// Check everything that the configuration names, from here
+    Doctor(doctor::Arguments),
     /// Register with OpenHIM, and set OpenHIM up
     Openhim(openhim::Arguments),
     /// Run and check maps in FHIR Mapping Language
@@ -48,6 +51,7 @@ fn main() -> ExitCode {
         Command::Serve(arguments) => serve::run(&arguments),
         Command::Config(arguments) => configuration::command::run(&arguments),
         Command::Keys(arguments) => keys::run(&arguments),
+        Command::Doctor(arguments) => doctor::run(&arguments),
         Command::Openhim(arguments) => openhim::run(&arguments),
         Command::Map(arguments) => map::run(&arguments),
         Command::Verify(arguments) => verify::run(arguments),

@@ -251,7 +251,7 @@ impl Attempts<'_> {
 
     async fn authorization(&self) -> Result<Option<HeaderValue>, BackEndError> {
         let inner = self.inner;
-        let client = inner.connections.client();
+        let client = inner.connections.client().await;
         let header = inner.authorization.header(&client);
         match self.ends_at {
             None => header.await,
@@ -291,7 +291,7 @@ impl Attempts<'_> {
                 .min(end.saturating_duration_since(Instant::now())),
             None => self.timeout,
         };
-        let client = inner.connections.client();
+        let client = inner.connections.client().await;
         let maximum = inner.settings.maximum_response_bytes;
         let result = exchange(&client, self.name, request, limit, maximum)
             .await

@@ -1,25 +1,106 @@
-use std::path::Path;
-use std::time::Duration;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime};
 
 use reqwest::{Client, Identity, redirect};
+use tokio::time::Instant;
 
 use super::{BackEndSettings, BackEndSettingsError, ClientCertificate, Trust, authorities};
 
-/// The connections to a back end, and to the server that issues tokens for it.
-#[derive(Debug)]
+/// How often it is looked whether files of certificates have changed.
+const LOOK_AGAIN: Duration = Duration::from_secs(10);
+
+/// The connections to a back end, and to the server that issues tokens for it. Made again when a
+/// certificate has been renewed in its file.
 pub(super) struct Connections {
-    client: Client,
+    settings: BackEndSettings,
+    files: Vec<PathBuf>,
+    state: Mutex<State>,
 }
+
+struct State {
+    client: Client,
+    versions: Vec<Version>,
+    looked_at: Instant,
+}
+
+/// What changes when a file does.
+type Version = Option<(SystemTime, u64)>;
 
 impl Connections {
     pub(super) fn new(settings: &BackEndSettings) -> Result<Self, BackEndSettingsError> {
-        let client = client(settings)?;
-        Ok(Self { client })
+        let mut files = Vec::new();
+        if let Trust::CertificateAuthority(path) = &settings.trust {
+            files.push(path.clone());
+        }
+        if let Some(pair) = &settings.client_certificate {
+            files.extend([pair.certificate_file.clone(), pair.key_file.clone()]);
+        }
+        // Before the files are read: a change in between is then found later.
+        let versions = versions(&files);
+        Ok(Self {
+            state: Mutex::new(State {
+                client: client(settings)?,
+                versions,
+                looked_at: Instant::now(),
+            }),
+            settings: settings.clone(),
+            files,
+        })
     }
 
-    pub(super) fn client(&self) -> Client {
-        self.client.clone()
+    pub(super) async fn client(&self) -> Client {
+        self.client_after(LOOK_AGAIN).await
     }
+
+    async fn client_after(&self, look_again: Duration) -> Client {
+        {
+            let mut state = self.lock();
+            if self.files.is_empty() || state.looked_at.elapsed() < look_again {
+                return state.client.clone();
+            }
+            // Others go on with the old client meanwhile.
+            state.looked_at = Instant::now();
+        }
+        let (files, settings) = (self.files.clone(), self.settings.clone());
+        let known = self.lock().versions.clone();
+        let look = tokio::task::spawn_blocking(move || {
+            let found = versions(&files);
+            (found != known).then(|| (found, client(&settings)))
+        });
+        let mut state = match look.await {
+            Ok(Some((versions, Ok(client)))) => {
+                tracing::info!(
+                    back_end = self.settings.name,
+                    "files of certificates have changed, and are used from now on"
+                );
+                let mut state = self.lock();
+                state.client = client;
+                state.versions = versions;
+                state
+            }
+            // Half written, perhaps: it is looked at again.
+            Ok(Some((_, Err(error)))) => {
+                tracing::warn!(%error, "changed files of certificates are not used yet");
+                self.lock()
+            }
+            Ok(None) | Err(_) => self.lock(),
+        };
+        state.looked_at = Instant::now();
+        state.client.clone()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn versions(files: &[PathBuf]) -> Vec<Version> {
+    let version = |path: &PathBuf| {
+        let metadata = std::fs::metadata(path).ok()?;
+        Some((metadata.modified().ok()?, metadata.len()))
+    };
+    files.iter().map(version).collect()
 }
 
 fn client(settings: &BackEndSettings) -> Result<Client, BackEndSettingsError> {
@@ -86,4 +167,46 @@ fn identity(
         );
         fault(&files.certificate_file, reason)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+
+    use rcgen::{CertificateParams, KeyPair};
+
+    use super::*;
+
+    fn write(path: &Path, name: &str) {
+        let key = KeyPair::generate().unwrap();
+        let certificate = CertificateParams::new([name.to_owned()]).unwrap();
+        let pem = certificate.self_signed(&key).unwrap().pem();
+        std::fs::write(path, format!("{pem}{}", key.serialize_pem())).unwrap();
+    }
+
+    #[tokio::test]
+    async fn renewed_certificates_are_used_and_broken_ones_are_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("client.pem");
+        write(&file, "first");
+        let url = "https://127.0.0.1:1".parse().unwrap();
+        let connections = Connections::new(&BackEndSettings {
+            client_certificate: Some(ClientCertificate {
+                certificate_file: file.clone(),
+                key_file: file.clone(),
+            }),
+            ..BackEndSettings::new("test", url)
+        })
+        .unwrap();
+        let used = || connections.lock().versions.clone();
+        let first = used();
+        std::fs::write(&file, "half of a certificate").unwrap();
+        connections.client_after(Duration::ZERO).await;
+        assert_eq!(used(), first);
+        write(&file, "second, with a longer name");
+        connections.client().await;
+        assert_eq!(used(), first, "it is too early to look again");
+        connections.client_after(Duration::ZERO).await;
+        assert_ne!(used(), first);
+    }
 }

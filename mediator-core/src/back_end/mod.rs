@@ -29,7 +29,7 @@
 //! - **Circuit breaker**: after some failures in a row calls fail at once for a while; then one call
 //!   probes. Answers below 500 are no failures.
 //! - **Authentication**: none, Basic, a bearer token (also from a file that somebody renews), OAuth2
-//!   client credentials, client certificates.
+//!   client credentials, client certificates. Files of certificates are read again when they change.
 //! - **OpenHIM** sees each call as an orchestration of the
 //!   [current transaction](crate::transaction::Transaction::current): once, whatever the number of
 //!   attempts, and without bodies and values of queries, which are about persons.
@@ -39,6 +39,7 @@
 mod answer;
 mod authorization;
 mod call;
+mod certificate_validity;
 mod circuit_breaker;
 mod client_credentials;
 mod connections;
@@ -57,6 +58,7 @@ use url::Url;
 
 pub use answer::BackEndAnswer;
 pub use call::BackEndCall;
+pub use certificate_validity::{CertificateValidity, CertificateValidityError};
 pub use circuit_breaker::CircuitBreakerSettings;
 pub use error::BackEndError;
 pub use settings::{

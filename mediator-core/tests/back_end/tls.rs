@@ -2,7 +2,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use mediator_core::back_end::{
-    BackEnd, BackEndError, BackEndSettings, BackEndSettingsError, ClientCertificate, Trust,
+    BackEnd, BackEndError, BackEndSettings, BackEndSettingsError, CertificateValidity,
+    CertificateValidityError, ClientCertificate, Trust,
 };
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use rustls::RootCertStore;
@@ -187,4 +188,30 @@ fn files_of_no_use_are_told_at_once() {
             "{error:?}"
         );
     }
+}
+
+#[tokio::test]
+async fn a_certificate_is_looked_at_whoever_issued_it() {
+    let authority = Authority::new();
+    let clients = Authority::new();
+    let limit = std::time::Duration::from_secs(60);
+    for clients in [None, Some(&clients)] {
+        let url = authority.serve("fhir.example", clients).await;
+        let seen = CertificateValidity::of_server(&url, limit).await.unwrap();
+        let file = CertificateValidity::of_file(&authority.path("client.pem")).unwrap();
+        assert_eq!(seen.ends_at, file.ends_at);
+        assert_eq!(seen.subject, "CN=rcgen self signed cert");
+    }
+    let plain = super::serve(
+        mediator_core::server::Server::new(mediator_core::server::ServerSettings::default()),
+        axum::Router::new(),
+    );
+    for url in [plain.await.parse().unwrap(), super::nowhere()] {
+        let error = CertificateValidity::of_server(&url, limit)
+            .await
+            .unwrap_err();
+        assert!(matches!(error, CertificateValidityError::Server { .. }));
+    }
+    let error = CertificateValidity::of_file(&authority.path("client-key.pem")).unwrap_err();
+    assert!(matches!(error, CertificateValidityError::File { .. }));
 }

@@ -1,11 +1,11 @@
 use std::path::{Path, PathBuf};
 
-use super::reader::Reader;
-use super::source::Source;
-use super::mistake::ConfigurationError;
 use mediator_ddcc::card::CardSize;
 
+use super::mistake::ConfigurationError;
+use super::reader::Reader;
 use super::sections::{Configuration, LogFormat};
+use super::source::Source;
 
 const EXAMPLE: &str = concat!(
     env!("CARGO_MANIFEST_DIR"),

@@ -9,8 +9,8 @@
 mod codes;
 mod documents;
 mod events;
-mod ledger;
 mod fhir_server;
+mod ledger;
 mod lifecycle;
 mod refusals;
 mod verification;
