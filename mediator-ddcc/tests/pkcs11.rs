@@ -1,7 +1,12 @@
 //! Keys in a PKCS#11 token, with SoftHSM2 and its tools, and what happens when the token does not
 //! play along.
 
-#![allow(missing_docs, clippy::unwrap_used, clippy::panic, reason = "tests")]
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "tests"
+)]
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};

@@ -13,10 +13,11 @@ mod fhir_server;
 mod ledger;
 mod lifecycle;
 mod refusals;
+mod rotation;
 mod verification;
 
 use std::io::{BufRead as _, BufReader};
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -93,6 +94,17 @@ impl Runner {
             reader: Some(reader),
             data_directory,
         }
+    }
+
+    /// Another command of the binary with the same configuration, as an operator runs it.
+    fn operate(&self, arguments: &[&str]) -> Output {
+        let output = Command::new(env!("CARGO_BIN_EXE_mediator-runner"))
+            .args(arguments)
+            .env("MEDIATOR_DATA_DIRECTORY", self.data_directory.path())
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{output:?}");
+        output
     }
 
     fn url(&self, path: &str) -> String {

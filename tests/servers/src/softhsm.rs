@@ -12,6 +12,7 @@
 //! });
 //! ```
 
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
@@ -71,7 +72,7 @@ pub fn in_child<F: FnOnce(&SoftHsm)>(test: F) {
     assert!(output.status.success(), "in the child: {text}");
     assert!(text.contains("1 passed"), "no test {name}: {text}");
     for line in text.lines().filter(|line| line.starts_with("figure:")) {
-        println!("{line}");
+        let _ = writeln!(std::io::stderr(), "{line}");
     }
 }
 
