@@ -8,6 +8,7 @@ use std::sync::Arc;
 use tokio::sync::Semaphore;
 use uuid::Uuid;
 
+use crate::audit_event::Requester;
 use crate::card::{CardRenderer, CardSize};
 use crate::codes::{CodeForm, IssuerSettings};
 use crate::holder_queue::HolderQueue;
@@ -54,6 +55,7 @@ pub struct GenerationService {
     pub(crate) settings: Arc<ServiceSettings>,
     pub(crate) holders: HolderQueue,
     pub(crate) in_work: InWork,
+    pub(crate) requester: Option<Arc<Requester>>,
     processors: Arc<Semaphore>,
 }
 
@@ -67,6 +69,7 @@ impl GenerationService {
             settings: Arc::new(settings),
             holders: HolderQueue::default(),
             in_work: InWork::default(),
+            requester: None,
             processors: Arc::new(Semaphore::new(processors)),
         }
     }
@@ -77,6 +80,15 @@ impl GenerationService {
     pub fn with_settings(&self, settings: ServiceSettings) -> Self {
         Self {
             settings: Arc::new(settings),
+            ..self.clone()
+        }
+    }
+
+    /// The same service for what somebody asks for: audits say who it was.
+    #[must_use]
+    pub fn on_behalf_of(&self, requester: Option<Requester>) -> Self {
+        Self {
+            requester: requester.map(Arc::new),
             ..self.clone()
         }
     }

@@ -3,7 +3,8 @@
 //! Written against four ports ([`transformer::Transformer`], [`repository::FhirRepository`],
 //! [`signing::Signer`], [`ledger::Ledger`]), each with its implementations beside it.
 
-mod audit_event;
+mod accepted_request;
+pub mod audit_event;
 pub mod card;
 pub mod codes;
 pub mod core_data_set;

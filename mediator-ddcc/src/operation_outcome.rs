@@ -19,6 +19,10 @@ pub enum IssueType {
     CodeInvalid,
     /// Not supported: 422 or 404.
     NotSupported,
+    /// The client has not shown who it is: 401.
+    Login,
+    /// What the client shows is over: 401.
+    Expired,
     /// The client may not: 403.
     Forbidden,
     /// No such resource: 404.

@@ -14,8 +14,8 @@ mod source;
 pub(crate) use arguments::ConfigurationArguments;
 pub(crate) use mistake::ConfigurationError;
 pub(crate) use sections::{
-    BackEndSetupError, Card, ClientCertificates, Configuration, Jobs, Ledger, LogFormat, OpenHim,
-    OpenHimAuthentication, Tls, Verification,
+    Access, BackEndSetupError, Card, ClientCertificates, Configuration, Jobs, Ledger, LogFormat,
+    OpenHim, OpenHimAccess, OpenHimAuthentication, Permissions, Tls, Tokens, Verification,
 };
 
 use std::path::Path;

@@ -4,10 +4,13 @@ use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use mediator_core::mediator_config::{MediatorConfig, MediatorConfigError};
+use mediator_core::mediator_config::{ChannelAuthentication, MediatorConfig, MediatorConfigError};
 use mediator_core::openhim::{Authentication, OpenHim, OpenHimError, OpenHimSettings, Trust};
 
+use secrecy::{ExposeSecret as _, SecretString};
+
 use crate::configuration::{self, Configuration, OpenHimAuthentication};
+use crate::serve::{AccessError, credentials_of_channels};
 
 /// The registration that comes with the program.
 const REGISTRATION: &str = include_str!("../../openhim-config/mediator.json");
@@ -29,6 +32,9 @@ pub(crate) enum OpenHimSetupError {
     /// The API's address cannot be one.
     #[error("openhim.api_url: {0}")]
     Address(String),
+    /// What channels have to send is not known.
+    #[error(transparent)]
+    Access(#[from] AccessError),
     /// The client cannot be made.
     #[error("openhim: {0}")]
     Client(#[from] OpenHimError),
@@ -100,27 +106,36 @@ pub(crate) fn of(configuration: &Configuration) -> Result<MediatorConfig, OpenHi
         (None, Some(_)) => None,
         (None, None) => listened_on(configuration.server.listen),
     };
-    Ok(located(registration, address.as_ref(), configuration)?)
+    let credentials = credentials_of_channels(&configuration.access.openhim)?;
+    let credentials = credentials.as_ref();
+    Ok(located(
+        registration,
+        address.as_ref(),
+        configuration,
+        credentials,
+    )?)
 }
 
 /// A registration from elsewhere, its routes leading to the configured address of this mediator if
-/// there is one.
+/// there is one, with what [channels send](credentials_of_channels) to show that they are OpenHIM's.
 ///
 /// # Errors
 /// [`MediatorConfigError`], although a registration without mistakes has none afterwards.
 pub(crate) fn at_configured_address(
     registration: MediatorConfig,
     configuration: &Configuration,
+    credentials: Option<&(String, SecretString)>,
 ) -> Result<MediatorConfig, MediatorConfigError> {
     let address = configuration.openhim.mediator_address.as_deref();
     let address = address.and_then(host_and_port);
-    located(registration, address.as_ref(), configuration)
+    located(registration, address.as_ref(), configuration, credentials)
 }
 
 fn located(
     registration: MediatorConfig,
     address: Option<&(String, u16)>,
     configuration: &Configuration,
+    credentials: Option<&(String, SecretString)>,
 ) -> Result<MediatorConfig, MediatorConfigError> {
     let is_secured = configuration.server.tls.certificate_file.is_some();
     let registration = registration.into_builder().map_routes(|route| {
@@ -130,6 +145,28 @@ fn located(
         }
         if is_secured {
             route.secured = Some(true);
+        }
+    });
+    let registration = registration.build()?;
+    let Some((username, password)) = credentials else {
+        return Ok(registration);
+    };
+    let own: Vec<_> = registration
+        .endpoints()
+        .iter()
+        .map(|endpoint| (endpoint.host.clone(), endpoint.port))
+        .collect();
+    let registration = registration.into_builder().map_channels(|channel| {
+        // Of whom asks through such a channel, OpenHIM passes on what they claim to be.
+        if channel.auth_type == Some(ChannelAuthentication::Public) {
+            return;
+        }
+        for route in &mut channel.routes {
+            // The secret is for nobody else.
+            if own.contains(&(route.host.clone(), route.port)) {
+                route.username = Some(username.clone());
+                route.password = Some(password.expose_secret().into());
+            }
         }
     });
     registration.build()
@@ -187,6 +224,53 @@ mod tests {
             addresses(&config),
             [(Some("127.0.0.1".to_owned()), Some(4321))]
         );
+    }
+
+    #[test]
+    fn channels_that_know_their_clients_show_that_they_are_openhims() {
+        let config = registered(&[
+            ("MEDIATOR_ACCESS__OPENHIM__USERNAME", "openhim"),
+            (
+                "MEDIATOR_ACCESS__OPENHIM__PASSWORD",
+                "a long password of channels",
+            ),
+        ]);
+        let mut with_secret = 0;
+        for channel in config.default_channels() {
+            let is_public = channel.auth_type == Some(ChannelAuthentication::Public);
+            for route in &channel.routes {
+                assert_eq!(route.password.is_none(), is_public, "{}", channel.name);
+                with_secret += usize::from(!is_public);
+            }
+        }
+        assert!(with_secret > 5);
+        let endpoints = config.endpoints().iter();
+        assert_eq!(
+            endpoints
+                .filter(|endpoint| endpoint.password.is_some())
+                .count(),
+            0
+        );
+    }
+
+    #[test]
+    fn the_channels_secret_goes_to_nobody_else() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("mediator.json");
+        let mut document: serde_json::Value = serde_json::from_str(REGISTRATION).unwrap();
+        document["defaultChannelConfig"][0]["routes"][0]["host"] = "elsewhere.example".into();
+        std::fs::write(&file, document.to_string()).unwrap();
+        let config = registered(&[
+            ("MEDIATOR_OPENHIM__MEDIATOR_CONFIG", file.to_str().unwrap()),
+            ("MEDIATOR_ACCESS__OPENHIM__USERNAME", "openhim"),
+            (
+                "MEDIATOR_ACCESS__OPENHIM__PASSWORD",
+                "a long password of channels",
+            ),
+        ]);
+        let channels = config.default_channels();
+        assert!(channels[0].routes[0].password.is_none());
+        assert!(channels[1].routes[0].password.is_some());
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! `mediator-runner serve`: the transactions over HTTP, as a FHIR API.
 
+mod access;
 mod application;
 mod counted;
 mod documents;
@@ -19,6 +20,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::middleware::from_fn_with_state;
 use axum::serve::Listener as _;
 use chrono::Utc;
 use mediator_core::mediator::{Mediator, MediatorError};
@@ -28,16 +30,22 @@ use mediator_core::server::{
 };
 use mediator_ddcc::generation_service::GenerationService;
 use tokio::sync::watch;
+use tokio::time::timeout;
 
 use crate::configuration::{self, ClientCertificates, Configuration, ConfigurationArguments, Tls};
 use crate::logging;
 use crate::registration::{self, OpenHimSetupError};
 use crate::service::{self, StartError};
 
+pub(crate) use access::{AccessError, credentials_of_channels};
+use access::{RefusalAudit, Requesters, Rules};
 use application::Application;
 use pushed_settings::PushedSettings;
 pub(crate) use trust::trusted_keys;
 use trust::{TrustError, Trusted};
+
+/// How long the end waits for the audit of refused attempts.
+const AUDIT_GRACE: Duration = Duration::from_secs(5);
 
 /// Issue and verify over HTTP, as a FHIR API
 #[derive(Debug, clap::Args)]
@@ -81,10 +89,14 @@ pub(crate) fn run(arguments: &Arguments) -> ExitCode {
         Ok(configuration) => configuration,
         Err(error) => return configuration::command::report(&error),
     };
+    let rules = match Rules::of(&configuration) {
+        Ok(rules) => rules,
+        Err(error) => return configuration::command::report(&error),
+    };
     logging::start(&configuration);
     let served = tokio::runtime::Runtime::new()
         .map_err(ServeError::from)
-        .and_then(|runtime| runtime.block_on(serve(configuration)));
+        .and_then(|runtime| runtime.block_on(serve(configuration, rules)));
     match served {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -94,7 +106,7 @@ pub(crate) fn run(arguments: &Arguments) -> ExitCode {
     }
 }
 
-async fn serve(mut configuration: Configuration) -> Result<(), ServeError> {
+async fn serve(mut configuration: Configuration, rules: Option<Rules>) -> Result<(), ServeError> {
     let listener = listen(configuration.server.listen).await?;
     // Of port 0 the system made another one.
     configuration.server.listen = listener.local_addr()?;
@@ -103,9 +115,16 @@ async fn serve(mut configuration: Configuration) -> Result<(), ServeError> {
     let pushed = PushedConfiguration::<PushedSettings>::new(&mediator_config)?;
     let trusted_keys = trusted_keys(&configuration.verification)?;
     let mut server = server(&configuration, &service);
+    if let Some(tokens) = rules.as_ref().and_then(Rules::tokens).cloned() {
+        server = server.ready_check("token keys", move || {
+            let tokens = tokens.clone();
+            async move { tokens.ready().await.map_err(|error| error.to_string()) }
+        });
+    }
     if let Some(address) = configuration.server.operation_listen {
         server = server.operation_listener(listen(address).await?);
     }
+    let requesters = Requesters::new(configuration.access.tokens.issuer.as_deref());
     let (settings, generation) = watch::channel(service.clone());
     let mut mediator = Mediator::builder(mediator_config)
         .configuration(&pushed)
@@ -117,7 +136,20 @@ async fn serve(mut configuration: Configuration) -> Result<(), ServeError> {
                 trusted_keys,
                 Arc::clone(&service.ports().signer),
             )),
+            requesters: requesters.clone(),
         }));
+    let (audit, audited) = RefusalAudit::start(&service);
+    match rules {
+        Some(rules) => {
+            fetch_keys(&rules);
+            mediator = mediator
+                .layer(from_fn_with_state(Arc::new(rules.clone()), access::enforce))
+                .layer(rules.authentication_layer(audit, requesters));
+        }
+        None => tracing::warn!(
+            "everyone who reaches this server may do everything; see the section access of the configuration"
+        ),
+    }
     if let Some(openhim) = registration::client(&configuration.openhim)? {
         let period = Duration::from_secs(configuration.openhim.heartbeat_seconds);
         mediator = mediator.openhim(openhim).heartbeat_period(period);
@@ -141,6 +173,10 @@ async fn serve(mut configuration: Configuration) -> Result<(), ServeError> {
             return Ok(());
         }
     };
+    // The mediator has ended, and so has who told of refusals.
+    if timeout(AUDIT_GRACE, audited).await.is_err() {
+        tracing::warn!("ended before every refused attempt was in the audit");
+    }
     match stopped.abandoned_requests {
         0 => tracing::info!("ended; everything was finished"),
         abandoned => tracing::warn!(
@@ -163,6 +199,9 @@ pub(crate) fn mistakes(configuration: &Configuration) -> Vec<String> {
         }
         Err(error) => mistakes.push(error.to_string()),
     }
+    if let Err(error) = Rules::of(configuration) {
+        mistakes.push(error.to_string());
+    }
     if let Err(error) = registration::client(&configuration.openhim) {
         mistakes.push(error.to_string());
     }
@@ -175,6 +214,14 @@ pub(crate) fn mistakes(configuration: &Configuration) -> Vec<String> {
         mistakes.push(format!("server.tls: {error}"));
     }
     mistakes
+}
+
+/// Gets the keys that tokens are checked with, so that the first one need not wait for them.
+fn fetch_keys(rules: &Rules) {
+    if let Some(tokens) = rules.tokens().cloned() {
+        // What comes of it is in the log, and looked after by the ready check.
+        tokio::spawn(async move { tokens.fetch_keys().await });
+    }
 }
 
 /// Puts what the console sends in the place of what is configured, from the next request on.

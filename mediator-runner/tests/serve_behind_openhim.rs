@@ -20,18 +20,19 @@ impl Drop for Runner {
     }
 }
 
-fn serve(core: &RealOpenHimCore) -> Runner {
+fn serve(core: &RealOpenHimCore, listen: &str, variables: &[(&str, &str)]) -> Runner {
     let folder = TempDir::new().unwrap();
     let child = Command::new(env!("CARGO_BIN_EXE_mediator-runner"))
         .arg("serve")
         .current_dir(folder.path())
-        .env("MEDIATOR_SERVER__LISTEN", "127.0.0.1:0")
+        .env("MEDIATOR_SERVER__LISTEN", listen)
         .env("MEDIATOR_CARD__ENABLED", "false")
         .env("MEDIATOR_OPENHIM__API_URL", core.api_url())
         .env("MEDIATOR_OPENHIM__USERNAME", RealOpenHimCore::USERNAME)
         .env("MEDIATOR_OPENHIM__PASSWORD", RealOpenHimCore::PASSWORD)
         .env("MEDIATOR_OPENHIM__CA_FILE", core.certificate_authority())
         .env("MEDIATOR_OPENHIM__HEARTBEAT_SECONDS", "1")
+        .envs(variables.iter().copied())
         .stderr(Stdio::inherit())
         .spawn()
         .unwrap();
@@ -58,20 +59,16 @@ async fn channels(core: &RealOpenHimCore) -> Vec<Value> {
     answer.body.as_array().cloned().unwrap_or_default()
 }
 
-#[tokio::test]
-async fn a_certificate_is_a_transaction_of_openhim() {
-    let Some(core) = RealOpenHimCore::start().await else {
-        return;
-    };
-    let _runner = serve(&core);
+/// A client that every channel lets through, once the mediator has made the channels.
+async fn create_clinic(core: &RealOpenHimCore) {
     let config: Value =
         serde_json::from_str(include_str!("../../openhim-config/mediator.json")).unwrap();
     let expected = config["defaultChannelConfig"].as_array().unwrap().len();
     until("the channels", async || {
-        (channels(&core).await.len() == expected).then_some(())
+        (channels(core).await.len() == expected).then_some(())
     })
     .await;
-    let roles: Vec<String> = channels(&core)
+    let roles: Vec<String> = channels(core)
         .await
         .iter()
         .flat_map(|channel| channel["allow"].as_array().cloned().unwrap_or_default())
@@ -80,6 +77,15 @@ async fn a_certificate_is_a_transaction_of_openhim() {
     let roles: Vec<&str> = roles.iter().map(String::as_str).collect();
     core.create_client("clinic", "clinic-password", &roles)
         .await;
+}
+
+#[tokio::test]
+async fn a_certificate_is_a_transaction_of_openhim() {
+    let Some(core) = RealOpenHimCore::start().await else {
+        return;
+    };
+    let _runner = serve(&core, "127.0.0.1:0", &[]);
+    create_clinic(&core).await;
 
     let request = include_str!("../../examples/requests/vaccination.json");
     let client = reqwest::Client::new();
@@ -148,4 +154,77 @@ async fn a_certificate_is_a_transaction_of_openhim() {
         .transaction_when(&id, |transaction| transaction["status"] != "Processing")
         .await;
     assert_eq!(transaction["status"], "Completed");
+}
+
+/// The secret is in the channels that the mediator has made, and what clients say about who they are
+/// does not count.
+#[tokio::test]
+async fn core_shows_that_it_is_core() {
+    let Some(core) = RealOpenHimCore::start().await else {
+        return;
+    };
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    drop(listener);
+    let _runner = serve(
+        &core,
+        &address,
+        &[
+            ("MEDIATOR_ACCESS__OPENHIM__USERNAME", "openhim"),
+            (
+                "MEDIATOR_ACCESS__OPENHIM__PASSWORD",
+                "a long password of channels",
+            ),
+            ("MEDIATOR_ACCESS__OPENHIM__ISSUE", "clinic"),
+        ],
+    );
+    create_clinic(&core).await;
+    let config: Value =
+        serde_json::from_str(include_str!("../../openhim-config/mediator.json")).unwrap();
+    let role = config["defaultChannelConfig"][0]["allow"][0].as_str();
+    core.create_client("portal", "portal-password", &[role.unwrap()])
+        .await;
+
+    let path = "/ddcc/QuestionnaireResponse/$generateHealthCertificate";
+    let request = include_str!("../../examples/requests/vaccination.json");
+    let client = reqwest::Client::new();
+    let post = async |url: String, user: &str, claim: &str| {
+        let mut builder = client
+            .post(url)
+            .header("content-type", "application/fhir+json")
+            .header("x-openhim-clientid", claim)
+            .body(request);
+        if !user.is_empty() {
+            builder = builder.basic_auth(user, Some(format!("{user}-password")));
+        }
+        builder.send().await.unwrap().status()
+    };
+    let through = format!("{}{path}", core.router_url());
+    assert_eq!(post(through.clone(), "clinic", "clinic").await, 200);
+    // Core's channel lets this one through, the mediator does not; whatever it says.
+    assert_eq!(post(through.clone(), "portal", "clinic").await, 403);
+    assert_eq!(post(through, "portal", "portal").await, 403);
+    assert_eq!(
+        post(format!("http://{address}{path}"), "", "clinic").await,
+        401
+    );
+    let keys = format!(
+        "{}/ddcc/shc_issuer/.well-known/jwks.json",
+        core.router_url()
+    );
+    assert_eq!(client.get(keys).send().await.unwrap().status(), 200);
+
+    let polling = channels(&core).await;
+    let polling = polling.iter().find(|channel| channel["type"] == "polling");
+    let trigger = polling.unwrap()["_id"].as_str().unwrap();
+    let path = format!("/channels/{trigger}/trigger");
+    assert_eq!(core.api("POST", &path, None).await.status, 200);
+    let filters = json!({"channelID": trigger});
+    let polled = until("the polling channel", async || {
+        let transactions = core.transactions(&filters).await;
+        let done = transactions.into_iter().next()?;
+        (done["status"] != "Processing").then_some(done)
+    })
+    .await;
+    assert_eq!(polled["status"], "Successful", "{polled:#}");
 }

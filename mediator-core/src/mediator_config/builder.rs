@@ -51,6 +51,13 @@ impl MediatorConfigBuilder {
         self
     }
 
+    /// Changes every proposed channel.
+    #[must_use]
+    pub fn map_channels(mut self, change: impl Fn(&mut ChannelDefinition)) -> Self {
+        self.0.default_channel_config.iter_mut().for_each(change);
+        self
+    }
+
     /// Defines a parameter that operators can set.
     #[must_use]
     pub fn parameter(mut self, definition: ConfigurationDefinition) -> Self {

@@ -44,7 +44,7 @@ pub struct Event {
     pub key: EventKey,
     /// SHA-256 of the canonical request, lower-case hex.
     pub content_hash: String,
-    /// The QuestionnaireResponse.
+    /// What was accepted: the QuestionnaireResponse, and who sent it if that is known.
     pub request: Value,
     /// When it was accepted, RFC 3339. Certificates are dated with this, so that repeating is safe.
     pub accepted_at: DateTime<Utc>,

@@ -12,6 +12,7 @@ use mediator_core::transaction::Transaction;
 use serde_json::Value;
 use uuid::Uuid;
 
+use crate::accepted_request::AcceptedRequest;
 use crate::audit_event;
 use crate::codes::{CodeOmission, IssuedCode};
 use crate::core_data_set::{self, CoreDataSet, Event};
@@ -199,7 +200,12 @@ impl GenerationService {
 
     /// Whether the event is issued now.
     async fn finish(&self, event: ledger::Event) -> bool {
-        let outcome = match self.generate_health_certificate(event.request).await {
+        let AcceptedRequest {
+            response,
+            requester,
+        } = AcceptedRequest::read(event.request);
+        let service = self.on_behalf_of(requester);
+        let outcome = match service.generate_health_certificate(response).await {
             Ok(_) => return true,
             Err(outcome) => outcome,
         };
@@ -276,10 +282,11 @@ impl GenerationService {
         const PATIENCE: Duration = Duration::from_secs(20);
         const PAUSE: Duration = Duration::from_millis(50);
         let EventIdentity { key, content_hash } = &event.identity;
+        let request = AcceptedRequest::write(&event.response, self.requester.as_deref());
         let asked_at = Instant::now();
         loop {
             let ledger = &self.ports.ledger;
-            let (accepted, is_new) = ledger.accept(key, content_hash, &event.response).await?;
+            let (accepted, is_new) = ledger.accept(key, content_hash, &request).await?;
             let is_elsewhere = accepted.state == ledger::EventState::InWorkElsewhere;
             if !is_elsewhere || accepted.content_hash != *content_hash {
                 return Ok((accepted, is_new));
@@ -445,6 +452,7 @@ impl GenerationService {
             id,
             Utc::now(),
             &self.settings.issuer.name,
+            self.requester.as_deref(),
             &format!("Bundle/{}", accepted.id),
             &format!("List/{}", document::folder::id(hcid)),
         );

@@ -1,5 +1,6 @@
 //! Every setting with its default. `examples/config/embedded.toml` explains them to operators.
 
+mod access;
 mod back_end;
 mod jobs;
 mod ledger;
@@ -18,6 +19,7 @@ use tracing_subscriber::EnvFilter;
 
 use super::reader::{Section, Set};
 
+pub(crate) use access::{Access, OpenHimAccess, Permissions, Tokens};
 pub(crate) use back_end::{BackEnd, BackEndSetupError};
 pub(crate) use jobs::Jobs;
 pub(crate) use ledger::Ledger;
@@ -41,6 +43,7 @@ pub(crate) struct Configuration {
     /// The FHIR server that keeps what is issued; without its `url`, the database does.
     pub(crate) repository: BackEnd,
     pub(crate) server: Server,
+    pub(crate) access: Access,
     pub(crate) openhim: OpenHim,
     pub(crate) jobs: Jobs,
     pub(crate) log: Log,
@@ -146,6 +149,7 @@ impl Configuration {
             ledger: Ledger::read(&mut root.section("ledger")),
             repository: BackEnd::read(&mut root.section("repository"), 20),
             server,
+            access: Access::read(&mut root.section("access")),
             openhim: OpenHim::read(&mut root.section("openhim")),
             jobs: Jobs::read(&mut root.section("jobs")),
             log: Log::read(&mut root.section("log")),

@@ -6,9 +6,11 @@ use axum::Router;
 use axum::middleware::from_fn;
 use axum::routing::{get, post};
 use http::Uri;
+use mediator_core::authentication::Caller;
 use mediator_ddcc::generation_service::GenerationService;
 use tokio::sync::watch;
 
+use super::access::Requesters;
 use super::trust::Trusted;
 use super::{documents, fhir, generate, jwks, metadata, qr_code, submit, verify};
 
@@ -25,12 +27,20 @@ pub(super) struct Application {
     pub(super) generation: watch::Receiver<GenerationService>,
     /// Whose signatures `$verify` trusts.
     pub(super) trusted: Arc<Trusted>,
+    /// What audits say about callers.
+    pub(super) requesters: Requesters,
 }
 
 impl Application {
     /// The service, with the settings that apply now.
     pub(super) fn generation(&self) -> GenerationService {
         self.generation.borrow().clone()
+    }
+
+    /// The service for what a caller asks for.
+    pub(super) fn generation_for(&self, caller: Option<&Caller>) -> GenerationService {
+        let requester = caller.and_then(|caller| self.requesters.of(caller));
+        self.generation().on_behalf_of(requester)
     }
 }
 

@@ -3,6 +3,7 @@
 use axum::extract::State;
 use http::header::CONTENT_LOCATION;
 use http::{HeaderValue, StatusCode};
+use mediator_core::authentication::Caller;
 use mediator_core::server::InFlight;
 use mediator_ddcc::request;
 
@@ -13,11 +14,12 @@ use super::fhir::{Answer, FhirJson, resource};
 /// 200 with the signed document; `Content-Location` says where it is kept.
 pub(super) async fn generate_health_certificate(
     State(application): State<Application>,
+    caller: Option<Caller>,
     in_flight: InFlight,
     FhirJson(input): FhirJson,
 ) -> Answer {
     let response = request::questionnaire_response(input)?;
-    let generation = application.generation();
+    let generation = application.generation_for(caller.as_ref());
     let generated =
         in_flight.finish(async move { generation.generate_health_certificate(response).await });
     let generated = generated.await;

@@ -2,6 +2,7 @@
 
 use axum::extract::State;
 use http::StatusCode;
+use mediator_core::authentication::Caller;
 use mediator_core::server::InFlight;
 use mediator_ddcc::operation_outcome::{Issue, IssueType};
 use serde_json::Value;
@@ -14,11 +15,12 @@ use super::fhir::{Answer, Failure, FhirJson, resource};
 /// own status.
 pub(super) async fn submit_health_event(
     State(application): State<Application>,
+    caller: Option<Caller>,
     in_flight: InFlight,
     FhirJson(batch): FhirJson,
 ) -> Answer {
     expect_bundle(&batch)?;
-    let generation = application.generation();
+    let generation = application.generation_for(caller.as_ref());
     let submitted = in_flight.finish(async move { generation.submit_health_event(batch).await });
     let response = submitted.await?;
     let mut is_created = false;

@@ -6,6 +6,7 @@
     reason = "tests"
 )]
 
+mod access;
 mod codes;
 mod documents;
 mod events;

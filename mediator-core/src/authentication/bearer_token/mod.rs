@@ -74,10 +74,15 @@ impl BearerTokens {
         self.keys.refresh().await
     }
 
-    /// Whether there are keys to check tokens with.
-    #[must_use]
-    pub fn has_keys(&self) -> bool {
-        self.keys.held().is_some()
+    /// For a check of readiness: tries to get keys when there are none to check tokens with.
+    ///
+    /// # Errors
+    /// [`KeysError`] when there are none now.
+    pub async fn ready(&self) -> Result<(), KeysError> {
+        match self.keys.held() {
+            Some(_) => Ok(()),
+            None => self.keys.refresh().await,
+        }
     }
 
     /// Whose token this is. `certificate` is what the client has shown when its connection began.

@@ -649,11 +649,11 @@ async fn without_keys_a_token_cannot_be_checked_and_with_them_it_can_again() {
     );
     let error = tokens.fetch_keys().await.unwrap_err();
     assert!(error.to_string().contains("502"), "{error}");
-    assert!(!tokens.has_keys());
+    assert!(tokens.ready().await.is_err());
 
     issuer.set_down(false);
     check(&tokens, &token).await.unwrap();
-    assert!(tokens.has_keys());
+    tokens.ready().await.unwrap();
 
     // From here on the issuer is not needed.
     issuer.set_down(true);

@@ -12,6 +12,7 @@ use serde_json::json;
 use super::connection::ConnectionArguments;
 use super::{CommandError, Found, print, print_json};
 use crate::registration::at_configured_address;
+use crate::serve::credentials_of_channels;
 use crate::table::{Cell, Table};
 use files::Folder;
 use plan::{Action, Step};
@@ -50,7 +51,10 @@ pub(super) struct Arguments {
 
 pub(super) async fn run(arguments: &Arguments) -> Result<Found, CommandError> {
     let connection = arguments.connection.connect()?;
-    let locate = |mediator| at_configured_address(mediator, &connection.configuration);
+    let configuration = &connection.configuration;
+    let credentials = credentials_of_channels(&configuration.access.openhim)
+        .map_err(|error| CommandError::Usage(error.to_string()))?;
+    let locate = |mediator| at_configured_address(mediator, configuration, credentials.as_ref());
     let folder = Folder::read(&arguments.folder, |name| std::env::var(name).ok(), locate)
         .map_err(|mistakes| CommandError::Usage(mistakes.to_string()))?;
     let steps = plan::plan(&connection, folder).await?;
