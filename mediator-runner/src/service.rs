@@ -1,6 +1,6 @@
 //! The wiring: a [`GenerationService`] on the parts that the configuration names.
 
-mod ledger;
+pub(crate) mod ledger;
 mod questionnaires;
 mod repository;
 pub(crate) mod signer;

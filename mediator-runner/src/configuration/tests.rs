@@ -415,7 +415,7 @@ fn mistakes_of_the_ledger_are_told_without_its_password() {
         "nonsense",
     ] {
         let found = mistakes(&format!("[ledger]\nurl = '{url}'"), []);
-        assert_eq!(found, [format!("mediator.toml:2: ledger.url {expected}")]);
+        assert_eq!(found, [format!("mediator.toml:2:1: ledger.url {expected}")]);
     }
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("file");
@@ -427,9 +427,9 @@ fn mistakes_of_the_ledger_are_told_without_its_password() {
     assert_eq!(
         mistakes(&text, []),
         [
-            "mediator.toml:4: ledger.password_file is set beside ledger.password; keep one of the two",
-            "mediator.toml:5: ledger.ca_file is of no use: set ledger.tls to true beside it",
-            "mediator.toml:6: ledger.client_key_file needs ledger.client_certificate_file, the key's certificate, beside it",
+            "mediator.toml:4:1: ledger.password_file is set beside ledger.password; keep one of the two",
+            "mediator.toml:5:1: ledger.ca_file is of no use: set ledger.tls to true beside it",
+            "mediator.toml:6:1: ledger.client_key_file needs ledger.client_certificate_file, the key's certificate, beside it",
         ]
     );
 }

@@ -41,7 +41,11 @@ pub(super) async fn open(
     Ok(recorded::ledger(ledger))
 }
 
-fn settings(configured: &configuration::Ledger) -> Result<Option<PostgreSqlSettings>, StartError> {
+/// How to reach the configured database; nothing when the embedded one is used.
+///
+/// # Errors
+/// The password cannot be read.
+pub(crate) fn settings(configured: &configuration::Ledger) -> Result<Option<PostgreSqlSettings>, StartError> {
     let Some(url) = &configured.url else {
         return Ok(None);
     };
