@@ -6,7 +6,11 @@ mod check;
 mod clock;
 mod data_directory;
 mod finding;
+mod http_back_end;
+mod ledger;
 mod openhim;
+mod repository;
+mod signing;
 
 use std::io::{self, Write as _};
 use std::process::ExitCode;
@@ -84,6 +88,9 @@ pub(crate) fn run(arguments: &Arguments) -> ExitCode {
 fn checks(configuration: &Configuration, limit: Duration) -> Vec<Check> {
     let mut checks = vec![data_directory::check(configuration)];
     checks.extend(certificates::checks(configuration));
+    checks.push(signing::check(configuration));
+    checks.extend(repository::check(configuration, limit));
+    checks.extend(ledger::check(configuration, limit));
     checks.extend(openhim::check(configuration, limit));
     checks
 }

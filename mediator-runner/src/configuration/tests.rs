@@ -76,10 +76,10 @@ fn the_example_states_the_defaults_and_every_setting() {
         .collect();
     let found = mistakes(&text, []);
     assert!(!found.is_empty());
-    assert!(
-        found.iter().all(|line| line.contains("No such file")),
-        "{found:#?}"
-    );
+    // A file that this machine happens to have can exclude another setting.
+    let is_expected =
+        |line: &String| line.contains("No such file") || line.contains("keep one of the two");
+    assert!(found.iter().all(is_expected), "{found:#?}");
 
     let example = std::fs::read_to_string(EXAMPLE).unwrap();
     let stated = example
@@ -87,7 +87,12 @@ fn the_example_states_the_defaults_and_every_setting() {
         .filter(|line| !line.starts_with('#') && line.contains(" = "))
         .count();
     let known = toml::Value::try_from(defaults()).unwrap();
-    assert_eq!(stated, leaves(&known), "a default is stated without a #");
+    // The data directory's default is in the working directory, which an example is not about.
+    assert_eq!(
+        stated + 1,
+        leaves(&known),
+        "a default is stated without a #"
+    );
 
     // A setting that excludes another one stands in the other's comment.
     let reader = Reader::default();

@@ -45,7 +45,9 @@ pub(super) async fn open(
 ///
 /// # Errors
 /// The password cannot be read.
-pub(crate) fn settings(configured: &configuration::Ledger) -> Result<Option<PostgreSqlSettings>, StartError> {
+pub(crate) fn settings(
+    configured: &configuration::Ledger,
+) -> Result<Option<PostgreSqlSettings>, StartError> {
     let Some(url) = &configured.url else {
         return Ok(None);
     };

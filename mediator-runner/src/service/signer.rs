@@ -18,7 +18,7 @@ use crate::configuration::Configuration;
 
 /// Folders in the data directory, unless others are configured.
 const DEVELOPMENT_PKI: &str = "development-pki";
-const KEYS: &str = "signing-keys";
+pub(crate) const KEYS: &str = "signing-keys";
 pub(crate) const CERTIFICATES: &str = "signing-certificates";
 
 /// The configured signer, which changes its key when a rotation tells it to.

@@ -1,8 +1,10 @@
 //! `mediator-runner doctor`, as operators use it.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
+mod fhir;
 mod files;
 mod openhim;
+mod servers;
 
 use std::path::Path;
 use std::process::{Command, Output};

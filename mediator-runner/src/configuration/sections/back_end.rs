@@ -1,5 +1,3 @@
-#![allow(dead_code, reason = "the sections of back ends are being added")]
-
 use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
