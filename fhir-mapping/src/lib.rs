@@ -80,8 +80,10 @@ mod fhirpath;
 mod item;
 mod language;
 mod library;
+mod outline;
 mod output;
 mod program;
 
 pub use error::{MapError, SyntaxError, TransformError, Warning};
 pub use library::{CompiledMaps, MapLibrary};
+pub use outline::MapOutline;

@@ -6,23 +6,22 @@ mod repository;
 pub(crate) mod signer;
 mod transformer;
 
-use std::collections::HashSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use mediator_core::back_end::BackEndSettingsError;
 use mediator_ddcc::card::{CardError, CardRenderer, CardSize};
 use mediator_ddcc::database::{Database, DatabaseError};
 use mediator_ddcc::generation_service::{GenerationService, Ports, ServiceSettings};
 use mediator_ddcc::ledger::LedgerError;
 use mediator_ddcc::questionnaire::{QuestionnaireError, Questionnaires};
-use mediator_ddcc::recorded;
 use mediator_ddcc::repository::RepositoryError;
 use mediator_ddcc::signing::development_pki::DevelopmentPkiError;
 use mediator_ddcc::signing::key_file::KeyFileError;
 use mediator_ddcc::signing::{
     CertificateStoreError, KeyManagementError, SignerError, SigningError,
 };
-use mediator_ddcc::transformer::{EmbeddedTransformer, LoadError};
+use mediator_ddcc::transformer::LoadError;
 
 use crate::configuration::{BackEndSetupError, Card, Configuration};
 
@@ -72,6 +71,9 @@ pub(crate) enum StartError {
     /// A map cannot be used.
     #[error("maps: {0}")]
     Maps(#[from] LoadError),
+    /// There is no client of Matchbox.
+    #[error("transformer: {0}")]
+    Matchbox(#[source] BackEndSettingsError),
     /// A questionnaire cannot be used.
     #[error("questionnaires: {0}")]
     Questionnaires(#[from] QuestionnaireError),
@@ -109,7 +111,7 @@ pub(crate) fn lines(mistakes: &[StartError]) -> String {
 
 /// What is read of files that operators write.
 pub(crate) struct Parts {
-    transformer: EmbeddedTransformer,
+    transformer: transformer::Engines,
     questionnaires: Questionnaires,
     card: Option<(Arc<CardRenderer>, CardSize)>,
 }
@@ -121,7 +123,7 @@ impl Parts {
     /// The mistakes of all of them, one at least.
     pub(crate) fn read(configuration: &Configuration) -> Result<Self, Vec<StartError>> {
         let mut mistakes = Vec::new();
-        let transformer = note(&mut mistakes, transformer::embedded(configuration));
+        let transformer = note(&mut mistakes, transformer::read(configuration));
         let questionnaires = note(&mut mistakes, questionnaires::read(configuration));
         let card = note(&mut mistakes, card(configuration));
         let (Some(transformer), Some(questionnaires), Some(card)) =
@@ -129,15 +131,7 @@ impl Parts {
         else {
             return Err(mistakes);
         };
-        let known: HashSet<&str> = transformer.map_urls().collect();
-        let missing: Vec<StartError> = questionnaires
-            .iter()
-            .filter(|questionnaire| !known.contains(questionnaire.map_url()))
-            .map(|questionnaire| StartError::NoMap {
-                questionnaire: questionnaire.url().to_owned(),
-                map: questionnaire.map_url().to_owned(),
-            })
-            .collect();
+        let missing = transformer.without_map(&questionnaires);
         if missing.is_empty() {
             Ok(Self {
                 transformer,
@@ -165,7 +159,7 @@ pub(crate) async fn start(configuration: &Configuration) -> Result<GenerationSer
     let signer = signer::open(configuration).await?;
     let database = Database::open(&configuration.data_directory.join(DATABASE)).await?;
     let ports = Ports {
-        transformer: recorded::transformer(parts.transformer),
+        transformer: parts.transformer.into_transformer(),
         repository: repository::open(configuration, &database).await?,
         signer,
         ledger: ledger::open(configuration, &database).await?,

@@ -32,6 +32,7 @@ pub struct BackEndCall {
     request: Result<Request, String>,
     timeout: Duration,
     is_safe_to_repeat: bool,
+    takes_internal_errors: bool,
 }
 
 impl BackEndCall {
@@ -42,6 +43,7 @@ impl BackEndCall {
             name,
             timeout: settings.timeout,
             is_safe_to_repeat: method.is_idempotent(),
+            takes_internal_errors: false,
             request: url.map(|url| Request::new(method, url)),
             back_end,
         }
@@ -107,6 +109,13 @@ impl BackEndCall {
         self
     }
 
+    /// Status 500 says something about what is sent, as with servers that answer so whatever is
+    /// wrong, and not that the back end fails: it does not count for the circuit breaker.
+    pub fn internal_errors_are_answers(mut self) -> Self {
+        self.takes_internal_errors = true;
+        self
+    }
+
     /// At most this long for each attempt, instead of what the settings say.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
@@ -146,6 +155,7 @@ impl BackEndCall {
             timeout: self.timeout,
             ends_at: call.ends_at(),
             is_safe_to_repeat: self.is_safe_to_repeat,
+            takes_internal_errors: self.takes_internal_errors,
         };
         let result = attempts.run().instrument(span).await;
         let label = match &result {
@@ -181,6 +191,7 @@ struct Attempts<'a> {
     timeout: Duration,
     ends_at: Option<Instant>,
     is_safe_to_repeat: bool,
+    takes_internal_errors: bool,
 }
 
 impl Attempts<'_> {
@@ -296,7 +307,16 @@ impl Attempts<'_> {
         let result = exchange(&client, self.name, request, limit, maximum)
             .await
             .map_err(|error| unanswered(name, &inner.address, error));
-        permit.conclude(verdict(&result, limit >= self.timeout.min(PATIENCE)));
+        let had_time = limit >= self.timeout.min(PATIENCE);
+        permit.conclude(match &result {
+            Ok(answer)
+                if self.takes_internal_errors
+                    && answer.status() == StatusCode::INTERNAL_SERVER_ERROR =>
+            {
+                Verdict::Works
+            }
+            result => verdict(result, had_time),
+        });
         result
     }
 

@@ -228,3 +228,18 @@ async fn refusals_do_not_open_the_circuit() {
         assert_eq!(double.seen().len(), 4, "{code}");
     }
 }
+
+#[tokio::test]
+async fn internal_errors_that_are_answers_do_not_either() {
+    let double = Double::of_statuses(&[500, 500, 500, 503, 503]).await;
+    let back_end = breaker(&double, Duration::from_secs(3600));
+    let call = || {
+        let call = back_end.post("Transform", "StructureMap/$transform");
+        call.internal_errors_are_answers().send()
+    };
+    for expected in [500, 500, 500, 503, 503] {
+        assert_eq!(call().await.unwrap().status, expected);
+    }
+    let error = call().await.unwrap_err();
+    assert!(matches!(error, BackEndError::CircuitOpen { .. }), "{error}");
+}

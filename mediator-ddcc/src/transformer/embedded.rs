@@ -1,81 +1,18 @@
 //! The embedded mapping engine, with the maps of both questionnaires built in.
 
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::collections::HashSet;
 
 use async_trait::async_trait;
-use fhir_mapping::{CompiledMaps, MapError, MapLibrary, TransformError};
+use fhir_mapping::{CompiledMaps, TransformError};
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::{Transformer, TransformerError};
-
-const MAPS: [(&str, &str); 6] = [
-    (
-        "QRespToCoreDataSet.map",
-        include_str!("../../maps/QRespToCoreDataSet.map"),
-    ),
-    (
-        "QRespToVSCoreDataSet.map",
-        include_str!("../../maps/QRespToVSCoreDataSet.map"),
-    ),
-    (
-        "QRespToTRCoreDataSet.map",
-        include_str!("../../maps/QRespToTRCoreDataSet.map"),
-    ),
-    (
-        "CoreDataSetToAddBundle.map",
-        include_str!("../../maps/CoreDataSetToAddBundle.map"),
-    ),
-    (
-        "CoreDataSetVSToAddBundle.map",
-        include_str!("../../maps/CoreDataSetVSToAddBundle.map"),
-    ),
-    (
-        "CoreDataSetTRToAddBundle.map",
-        include_str!("../../maps/CoreDataSetTRToAddBundle.map"),
-    ),
-];
-
-const MODELS: [(&str, &str); 2] = [
-    (
-        "DDCCCoreDataSetVS.json",
-        include_str!("../../models/DDCCCoreDataSetVS.json"),
-    ),
-    (
-        "DDCCCoreDataSetTR.json",
-        include_str!("../../models/DDCCCoreDataSetTR.json"),
-    ),
-];
+use super::{Definitions, LoadError, Transformer, TransformerError};
 
 /// Runs maps in this process.
 #[derive(Debug)]
 pub struct EmbeddedTransformer {
     maps: CompiledMaps,
-}
-
-/// Why maps cannot be used.
-#[derive(Debug, thiserror::Error)]
-pub enum LoadError {
-    /// A file or folder cannot be read: check the path and its access rights.
-    #[error("cannot read {path}: {source}")]
-    Unreadable {
-        /// The file or folder.
-        path: PathBuf,
-        /// Why.
-        source: std::io::Error,
-    },
-    /// A file is not what its name says.
-    #[error("{path}: {reason}")]
-    Broken {
-        /// The file.
-        path: PathBuf,
-        /// What to mend, and where.
-        reason: String,
-    },
-    /// The maps do not fit together.
-    #[error(transparent)]
-    Maps(#[from] MapError),
 }
 
 impl EmbeddedTransformer {
@@ -84,85 +21,45 @@ impl EmbeddedTransformer {
     /// # Errors
     /// [`LoadError`] when a built-in map is broken, which the tests rule out.
     pub fn builtin() -> Result<Self, LoadError> {
-        Self::compile(library()?)
+        Self::of(&Definitions::builtin()?)
     }
 
-    /// The built-in maps and those of a folder: every `*.map` and `*.fml` is a map, every `*.json`
-    /// a StructureDefinition or ConceptMap (other resources, such as Questionnaires, are left
-    /// alone). What has the url of something built in replaces it.
+    /// Compiles these maps.
     ///
     /// # Errors
     /// [`LoadError`] naming the file, and for a map the line and column.
-    pub fn with_folder(folder: &Path) -> Result<Self, LoadError> {
-        let mut library = library()?;
-        let unreadable = |path: &Path| {
-            let path = path.to_owned();
-            |source| LoadError::Unreadable { path, source }
-        };
-        let mut paths = Vec::new();
-        for entry in fs::read_dir(folder).map_err(unreadable(folder))? {
-            paths.push(entry.map_err(unreadable(folder))?.path());
+    pub fn of(definitions: &Definitions) -> Result<Self, LoadError> {
+        Ok(Self {
+            maps: definitions.library(|_| true)?.compile()?,
+        })
+    }
+
+    /// Compiles the maps whose urls are wanted, and those that they import.
+    ///
+    /// # Errors
+    /// [`LoadError`] naming the file, and for a map the line and column.
+    pub fn of_some(
+        definitions: &Definitions,
+        is_wanted: impl Fn(&str) -> bool,
+    ) -> Result<Self, LoadError> {
+        let maps = definitions.outlined_maps()?;
+        let mut wanted = HashSet::new();
+        for map in maps.iter().filter(|map| is_wanted(map.url())) {
+            wanted.extend(
+                maps.with_imports(map.url())
+                    .into_iter()
+                    .map(|map| map.url().to_owned()),
+            );
         }
-        // The order of a folder is not told; of two maps with one url the last name wins.
-        paths.sort();
-        for path in paths {
-            let ending = path.extension().and_then(|ending| ending.to_str());
-            let is_map = match ending {
-                Some("map" | "fml") => true,
-                Some("json") => false,
-                _ => continue,
-            };
-            let text = fs::read_to_string(&path).map_err(unreadable(&path))?;
-            let added = if is_map {
-                library
-                    .add_map(&text)
-                    .map(drop)
-                    .map_err(|error| error.to_string())
-            } else {
-                add_resource(&mut library, &text)
-            };
-            added.map_err(|reason| LoadError::Broken { path, reason })?;
-        }
-        Self::compile(library)
+        Ok(Self {
+            maps: definitions.library(|url| wanted.contains(url))?.compile()?,
+        })
     }
 
     /// The urls of all maps.
     pub fn map_urls(&self) -> impl Iterator<Item = &str> {
         self.maps.urls()
     }
-
-    fn compile(library: MapLibrary) -> Result<Self, LoadError> {
-        Ok(Self {
-            maps: library.compile()?,
-        })
-    }
-}
-
-fn library() -> Result<MapLibrary, LoadError> {
-    let mut library = MapLibrary::new();
-    let broken = |name: &str, reason: String| LoadError::Broken {
-        path: PathBuf::from(name),
-        reason,
-    };
-    for (name, text) in MODELS {
-        add_resource(&mut library, text).map_err(|reason| broken(name, reason))?;
-    }
-    for (name, text) in MAPS {
-        let added = library.add_map(text);
-        added.map_err(|error| broken(name, error.to_string()))?;
-    }
-    Ok(library)
-}
-
-fn add_resource(library: &mut MapLibrary, text: &str) -> Result<(), String> {
-    let resource: Value = serde_json::from_str(text).map_err(|error| error.to_string())?;
-    match resource.get("resourceType").and_then(Value::as_str) {
-        Some("StructureDefinition") => library.add_structure_definition(&resource),
-        Some("ConceptMap") => library.add_concept_map(&resource),
-        Some(_) => Ok(()),
-        None => return Err("this is no FHIR resource: resourceType is missing".to_owned()),
-    }
-    .map_err(|error| error.to_string())
 }
 
 #[async_trait]
@@ -194,7 +91,8 @@ impl Transformer for EmbeddedTransformer {
 mod tests {
     #![allow(clippy::unwrap_used, reason = "tests")]
 
-    use std::collections::HashSet;
+    use std::fs;
+    use std::path::Path;
 
     use serde_json::json;
 
@@ -524,7 +422,8 @@ mod tests {
         )
         .unwrap();
         fs::write(folder.path().join("notes.txt"), "not read").unwrap();
-        let transformer = EmbeddedTransformer::with_folder(folder.path()).unwrap();
+        let transformer =
+            EmbeddedTransformer::of(&Definitions::with_folder(folder.path()).unwrap()).unwrap();
         let response = json!({"resourceType": "QuestionnaireResponse",
             "item": [{"linkId": "nombre", "answer": [{"valueString": "Lucía"}]}]});
         for url in [
@@ -547,14 +446,15 @@ mod tests {
             "/// url = 'x'\ngroup A(source a) {\n a.b -> }",
         )
         .unwrap();
-        let error = EmbeddedTransformer::with_folder(folder.path())
+        let definitions = Definitions::with_folder(folder.path()).unwrap();
+        let error = EmbeddedTransformer::of(&definitions)
             .unwrap_err()
             .to_string();
         assert!(
             error.contains("bad.map: line 3, column 9: expected"),
             "{error}"
         );
-        let missing = EmbeddedTransformer::with_folder(Path::new("/nowhere/at/all"));
+        let missing = Definitions::with_folder(Path::new("/nowhere/at/all"));
         assert!(matches!(missing, Err(LoadError::Unreadable { .. })));
     }
 

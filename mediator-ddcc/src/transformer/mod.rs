@@ -1,13 +1,18 @@
-//! Runs StructureMaps: the embedded engine, or Matchbox.
+//! Runs StructureMaps: the embedded engine, Matchbox, or some here and some there.
 
+mod definitions;
 mod embedded;
+mod map_by_map;
+pub mod matchbox;
 
 use async_trait::async_trait;
 use serde_json::Value;
 
 use crate::operation_outcome::{Issue, IssueType, OperationOutcome};
 
-pub use embedded::{EmbeddedTransformer, LoadError};
+pub use definitions::{Definitions, LoadError};
+pub use embedded::EmbeddedTransformer;
+pub use map_by_map::{MapByMap, MapSelection};
 
 /// Transforms FHIR JSON by the StructureMap of a canonical url.
 #[async_trait]
@@ -41,6 +46,18 @@ pub enum TransformerError {
     /// A remote engine cannot be reached: safe to repeat.
     #[error("the mapping engine is unavailable: {0}")]
     Unavailable(String),
+    /// A remote engine took too long: safe to repeat.
+    #[error("the mapping engine took too long: {0}")]
+    TimedOut(String),
+    /// A remote engine answered, but neither with a result nor with what is wrong with the input:
+    /// its map, its configuration, or what is in front of it has to be mended.
+    #[error("map {map_url} cannot be run by the mapping engine: {reason}")]
+    Engine {
+        /// Canonical url of the map.
+        map_url: String,
+        /// What is wrong, and what to do.
+        reason: String,
+    },
 }
 
 impl From<TransformerError> for OperationOutcome {
@@ -49,6 +66,8 @@ impl From<TransformerError> for OperationOutcome {
             TransformerError::UnknownMap(_) => (500, IssueType::Exception),
             TransformerError::Failed { .. } => (422, IssueType::BusinessRule),
             TransformerError::Unavailable(_) => (503, IssueType::Transient),
+            TransformerError::TimedOut(_) => (504, IssueType::Timeout),
+            TransformerError::Engine { .. } => (502, IssueType::Transient),
         };
         Self::new(status, Issue::general(code, error.to_string()))
     }

@@ -7,6 +7,7 @@ mod ledger;
 mod openhim;
 mod signing;
 mod tls;
+mod transformer;
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
@@ -26,6 +27,7 @@ pub(crate) use ledger::Ledger;
 pub(crate) use openhim::{OpenHim, OpenHimAuthentication};
 pub(crate) use signing::Signing;
 pub(crate) use tls::{ClientCertificates, Tls};
+pub(crate) use transformer::Transformer;
 
 /// The effective configuration.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -37,6 +39,7 @@ pub(crate) struct Configuration {
     pub(crate) codes: Codes,
     pub(crate) card: Card,
     pub(crate) maps: Folder,
+    pub(crate) transformer: Transformer,
     pub(crate) questionnaires: Folder,
     pub(crate) verification: Verification,
     pub(crate) ledger: Ledger,
@@ -144,6 +147,7 @@ impl Configuration {
             codes: Codes::read(&mut root.section("codes")),
             card: Card::read(&mut root.section("card")),
             maps: Folder::read(&mut root.section("maps")),
+            transformer: Transformer::read(root.section("transformer")),
             questionnaires: Folder::read(&mut root.section("questionnaires")),
             verification: Verification::read(&mut root.section("verification")),
             ledger: Ledger::read(&mut root.section("ledger")),

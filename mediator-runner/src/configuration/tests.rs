@@ -438,3 +438,34 @@ fn mistakes_of_the_ledger_are_told_without_its_password() {
         ]
     );
 }
+
+#[test]
+fn maps_are_run_here_or_by_matchbox() {
+    let map = "http://example.org/StructureMap/own";
+    let text = format!("[transformer]\nurl = \"http://localhost/fhir\"\nmaps = [\"{map}\"]");
+    let transformer = load(&text, []).unwrap().transformer;
+    assert!(transformer.selection().contains(map));
+    assert!(!transformer.selection().contains("http://example.org/other"));
+    let all = [(
+        "MEDIATOR_TRANSFORMER__URL",
+        "https://matchbox.example.org/fhir",
+    )];
+    let transformer = load("", all).unwrap().transformer;
+    assert!(transformer.selection().contains(map));
+    assert_eq!(
+        mistakes(&text.replace("url", "# url"), []),
+        [
+            "mediator.toml:3:1: transformer.maps is of no use without transformer.url, the address of Matchbox"
+        ]
+    );
+    assert_eq!(
+        mistakes(
+            "[transformer]\nupload = \"sometimes\"\nmaps = [\"own\"]",
+            []
+        ),
+        [
+            "mediator.toml:2:1: transformer.upload must be \"missing\" or \"always\" or \"never\", not \"sometimes\"",
+            "mediator.toml:3:1: transformer.maps must be a list of canonical urls of StructureMaps, each once, not \"own\"",
+        ]
+    );
+}

@@ -117,13 +117,13 @@ impl JavaServer {
     }
 
     fn command(&self) -> Command {
-        let archive = self.installation.path(&format!("{}.jsa", self.main));
         let mut command = Command::new("java");
         command
+            .current_dir(self.installation.path("."))
             .args(["-Xmx1g", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"])
             // An archive that does not fit this machine is not worth a word.
             .args(["-Xlog:disable", "-Xlog:all=error"])
-            .arg(format!("-XX:SharedArchiveFile={}", archive.display()))
+            .arg(format!("-XX:SharedArchiveFile={}.jsa", self.main))
             .arg("-Dorg.slf4j.simpleLogger.defaultLogLevel=warn")
             .arg("-cp")
             .arg(class_path(&self.installation.path("jars")))
@@ -134,11 +134,11 @@ impl JavaServer {
     }
 }
 
-/// The libraries in the order in which `install` named them.
+/// The libraries in the order in which `install` named them, relative to the installation.
 fn class_path(folder: &Path) -> String {
     let entries = std::fs::read_dir(folder).unwrap();
     let mut jars: Vec<String> = entries
-        .map(|entry| entry.unwrap().path().to_str().unwrap().to_owned())
+        .map(|entry| format!("jars/{}", entry.unwrap().file_name().to_str().unwrap()))
         .collect();
     jars.sort();
     jars.join(":")
