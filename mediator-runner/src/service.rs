@@ -17,6 +17,7 @@ use mediator_ddcc::recorded;
 use mediator_ddcc::repository::sqlite::SqliteRepository;
 use mediator_ddcc::signing::development_pki::DevelopmentPkiError;
 use mediator_ddcc::signing::key_file::KeyFileError;
+use mediator_ddcc::signing::vault::VaultSettingsError;
 use mediator_ddcc::signing::{CertificateStoreError, SignerError};
 use mediator_ddcc::transformer::{EmbeddedTransformer, LoadError};
 
@@ -39,6 +40,9 @@ pub(crate) enum StartError {
     /// The document signing certificates cannot be used.
     #[error("signing: {0}")]
     Certificates(#[from] CertificateStoreError),
+    /// Vault cannot be used with these settings.
+    #[error("signing.vault: {0}")]
+    Vault(#[from] VaultSettingsError),
     /// There is no key to sign with.
     #[error("signing: {0}")]
     Signer(#[from] SignerError),

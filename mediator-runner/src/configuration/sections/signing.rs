@@ -1,9 +1,13 @@
+mod vault;
+
 use std::path::PathBuf;
 
 use serde::Serialize;
 
 use super::super::reader::Section;
 use super::value;
+
+pub(crate) use vault::Vault;
 
 /// What signs; without a key of one's own, keys for trying out are made in the data directory.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -20,6 +24,8 @@ pub(crate) struct Signing {
     /// The certificates of every kind of key.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) certificates_folder: Option<PathBuf>,
+    /// In the place of key files.
+    pub(crate) vault: Vault,
 }
 
 impl Signing {
@@ -37,11 +43,17 @@ impl Signing {
             }
             _ => {}
         }
+        let vault = Vault::read(&mut section.section("vault"));
+        if let (Some(key), Some(_)) = (&key_file, &vault.url) {
+            let text = "is another key than signing.vault; keep one of them";
+            section.mistake("key_file", &key.place, text);
+        }
         Self {
             key_file: value(key_file),
             certificate_file: value(certificate_file),
             keys_folder: value(section.path("keys_folder")),
             certificates_folder: value(section.path("certificates_folder")),
+            vault,
         }
     }
 }
