@@ -18,6 +18,7 @@ use mediator_ddcc::questionnaire::{QuestionnaireError, Questionnaires};
 use mediator_ddcc::repository::RepositoryError;
 use mediator_ddcc::signing::development_pki::DevelopmentPkiError;
 use mediator_ddcc::signing::key_file::KeyFileError;
+use mediator_ddcc::signing::vault::VaultSettingsError;
 use mediator_ddcc::signing::{
     CertificateStoreError, KeyManagementError, SignerError, SigningError,
 };
@@ -42,6 +43,9 @@ pub(crate) enum StartError {
     /// The document signing certificates cannot be used.
     #[error("signing: {0}")]
     Certificates(#[from] CertificateStoreError),
+    /// Vault cannot be used with these settings.
+    #[error("signing.vault: {0}")]
+    Vault(#[from] VaultSettingsError),
     /// There is no key to sign with.
     #[error("signing: {0}")]
     Signer(#[from] SignerError),

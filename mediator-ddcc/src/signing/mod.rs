@@ -7,6 +7,7 @@
 //! [`CertificateStore`] their certificates and when each signs. [`KeyManagement`] changes the two.
 
 pub mod certificate;
+mod certificate_renewal;
 mod certificate_request;
 mod certificate_store;
 mod der;
@@ -30,6 +31,7 @@ use chrono::{DateTime, Utc};
 use crate::operation_outcome::{Issue, IssueType, OperationOutcome};
 
 pub use self::certificate::{CertificateError, SigningCertificate};
+pub use self::certificate_renewal::CertificateRenewal;
 pub use self::certificate_request::{CertificateRequest, Subject};
 pub use self::certificate_store::{CertificateStore, CertificateStoreError, StoredCertificate};
 pub use self::key_folder::KeyFolder;

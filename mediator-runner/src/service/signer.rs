@@ -1,5 +1,7 @@
 //! What signs certificates.
 
+mod vault;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -23,6 +25,9 @@ pub(crate) const CERTIFICATES: &str = "signing-certificates";
 
 /// The configured signer, which changes its key when a rotation tells it to.
 pub(super) async fn open(configuration: &Configuration) -> Result<Arc<dyn Signer>, StartError> {
+    if configuration.signing.vault.url.is_some() {
+        return vault::open(configuration).await;
+    }
     let KeyManagement {
         keys, certificates, ..
     } = key_management(configuration).await?;
@@ -41,6 +46,9 @@ pub(crate) async fn key_management(
 ) -> Result<KeyManagement, StartError> {
     let signing = &configuration.signing;
     let certificates = CertificateStore::new(certificates_folder(configuration));
+    if signing.vault.url.is_some() {
+        return vault::key_management(configuration, certificates).map(|vault| vault.management);
+    }
     let keys_folder = || {
         let configured = signing.keys_folder.clone();
         configured.unwrap_or_else(|| configuration.data_directory.join(KEYS))

@@ -1,13 +1,15 @@
 mod pkcs11;
+mod vault;
 
 use std::path::PathBuf;
 
 use serde::Serialize;
 
-pub(crate) use pkcs11::Pkcs11;
-
 use super::super::reader::Section;
 use super::value;
+
+pub(crate) use pkcs11::Pkcs11;
+pub(crate) use vault::Vault;
 
 /// What signs; without a key of one's own, keys for trying out are made in the data directory.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -25,6 +27,8 @@ pub(crate) struct Signing {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) certificates_folder: Option<PathBuf>,
     pub(crate) pkcs11: Pkcs11,
+    /// In the place of key files.
+    pub(crate) vault: Vault,
 }
 
 impl Signing {
@@ -43,14 +47,23 @@ impl Signing {
             _ => {}
         }
         let pkcs11 = Pkcs11::read(&mut section.section("pkcs11"));
+        let vault = Vault::read(
+            &mut section.section("vault"),
+            pkcs11.module.as_ref().map(|_| "signing.pkcs11.module"),
+        );
         let keys_folder = section.path("keys_folder");
         for (name, place) in [
             ("key_file", key_file.as_ref().map(|set| &set.place)),
             ("keys_folder", keys_folder.as_ref().map(|set| &set.place)),
         ] {
-            if let Some(place) = place.filter(|_| pkcs11.module.is_some()) {
-                let text = "is set beside signing.pkcs11.module; keep one of the two";
-                section.mistake(name, place, text);
+            for (other, is_set) in [
+                ("signing.pkcs11.module", pkcs11.module.is_some()),
+                ("signing.vault.url", vault.url.is_some()),
+            ] {
+                if let Some(place) = place.filter(|_| is_set) {
+                    let text = format!("is set beside {other}; keep one of the two");
+                    section.mistake(name, place, &text);
+                }
             }
         }
         Self {
@@ -59,6 +72,7 @@ impl Signing {
             keys_folder: value(keys_folder),
             certificates_folder: value(section.path("certificates_folder")),
             pkcs11,
+            vault,
         }
     }
 }
