@@ -335,7 +335,7 @@ mod tests {
         let reader = Reader::default();
         let vault = {
             let mut root = reader.root(source);
-            Vault::read(&mut root.section("signing").section("vault"))
+            Vault::read(&mut root.section("signing").section("vault"), None)
         };
         match reader.finish() {
             Ok(()) => Ok(vault),
