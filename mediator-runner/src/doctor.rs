@@ -11,6 +11,8 @@ mod ledger;
 mod openhim;
 mod repository;
 mod signing;
+mod token_issuer;
+mod transformer;
 
 use std::io::{self, Write as _};
 use std::process::ExitCode;
@@ -91,6 +93,8 @@ fn checks(configuration: &Configuration, limit: Duration) -> Vec<Check> {
     checks.push(signing::check(configuration));
     checks.extend(repository::check(configuration, limit));
     checks.extend(ledger::check(configuration, limit));
+    checks.extend(transformer::check(configuration, limit));
+    checks.extend(token_issuer::check(configuration, limit));
     checks.extend(openhim::check(configuration, limit));
     checks
 }

@@ -37,7 +37,7 @@ use crate::logging;
 use crate::registration::{self, OpenHimSetupError};
 use crate::service::{self, StartError};
 
-pub(crate) use access::{AccessError, credentials_of_channels};
+pub(crate) use access::{AccessError, bearer_tokens, credentials_of_channels};
 use access::{RefusalAudit, Requesters, Rules};
 use application::Application;
 use pushed_settings::PushedSettings;

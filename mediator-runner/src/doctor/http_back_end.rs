@@ -11,6 +11,7 @@ use super::finding::Finding;
 /// A back end that answered, and what was found on the way.
 pub(super) struct Examined {
     pub(super) back_end: BackEnd,
+    pub(super) answer: BackEndAnswer,
     /// About its clock and its certificate.
     pub(super) findings: Vec<Finding>,
 }
@@ -44,7 +45,11 @@ pub(super) async fn examine(
             let mut findings = Vec::new();
             findings.extend(clock(&name, &answer, asked, answered));
             findings.extend(certificate);
-            Ok(Examined { back_end, findings })
+            Ok(Examined {
+                back_end,
+                answer,
+                findings,
+            })
         }
         (Err(error), _) => {
             let mut findings = vec![Finding::error(&name, &error)];

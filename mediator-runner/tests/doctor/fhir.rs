@@ -75,3 +75,23 @@ async fn hapi_fhir_can_do_what_is_needed() {
     assert_eq!(found.told("FHIR repository: clock").0, "ok");
     assert_eq!(found.code, 0);
 }
+
+#[tokio::test]
+async fn matchbox_is_told_by_its_capabilities() {
+    let folder = tempfile::tempdir().unwrap();
+    let url = server(StatusCode::OK).await;
+    let found = Found::by(folder.path(), &format!("[transformer]\nurl = '{url}'")).await;
+    let (result, details, _) = found.told("Matchbox");
+    assert_eq!(result, "ok", "{}", found.json);
+    assert!(
+        details.contains("Small FHIR server 1, FHIR 4.0.1"),
+        "{details}"
+    );
+
+    let url = server(StatusCode::BAD_GATEWAY).await;
+    let found = Found::by(folder.path(), &format!("[transformer]\nurl = '{url}'")).await;
+    let (result, details, advice) = found.told("Matchbox");
+    assert_eq!((found.code, result), (1, "failed"));
+    assert!(details.contains("502"), "{details}");
+    assert!(advice.contains("transformer.url"), "{advice}");
+}

@@ -1,5 +1,6 @@
-//! PostgreSQL, as the mediator's ledger.
+//! PostgreSQL and Keycloak.
 
+use real_servers::keycloak::RealKeycloak;
 use real_servers::postgresql::RealPostgreSql;
 
 use super::Found;
@@ -33,4 +34,23 @@ async fn a_real_database_is_asked_and_nothing_made_in_it() {
     server.restart().await;
     let found = Found::by(folder.path(), &configuration(RealPostgreSql::PASSWORD)).await;
     assert_eq!(found.code, 0, "{}", found.json);
+}
+
+#[tokio::test]
+async fn an_issuer_of_tokens_is_asked_for_its_keys() {
+    let Some(keycloak) = RealKeycloak::start().await else {
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let configuration = |issuer: &str| format!("[access.tokens]\nissuer = '{issuer}'\n");
+    let found = Found::by(folder.path(), &configuration(&keycloak.issuer())).await;
+    let (result, details, _) = found.told("issuer of tokens");
+    assert_eq!(result, "ok", "{}", found.json);
+    assert!(details.contains(&keycloak.issuer()), "{details}");
+    let other = format!("{}-of-nobody", keycloak.issuer());
+    let found = Found::by(folder.path(), &configuration(&other)).await;
+    assert_eq!(
+        (found.code, found.told("issuer of tokens").0),
+        (1, "failed")
+    );
 }

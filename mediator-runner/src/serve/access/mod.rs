@@ -170,7 +170,11 @@ fn grants(permissions: &Permissions) -> Grants {
         })
 }
 
-fn bearer_tokens(tokens: &Tokens) -> Result<Option<BearerTokens>, AccessError> {
+/// What checks the tokens of the configured issuer; nothing when none are taken.
+///
+/// # Errors
+/// [`AccessError`] when no token could be checked with these settings.
+pub(crate) fn bearer_tokens(tokens: &Tokens) -> Result<Option<BearerTokens>, AccessError> {
     let Some(issuer) = &tokens.issuer else {
         return Ok(None);
     };
