@@ -33,7 +33,7 @@ pub(crate) enum Kind {
 
 pub(crate) enum Store {
     Sqlite(TempDir),
-    PostgreSql(PostgreSqlSettings),
+    PostgreSql(Box<PostgreSqlSettings>),
 }
 
 impl Store {
@@ -44,7 +44,7 @@ impl Store {
             Kind::PostgreSql => {
                 let server = server().await?;
                 let database = server.create_database().await;
-                Some(Self::PostgreSql(settings(server, &database)))
+                Some(Self::PostgreSql(Box::new(settings(server, &database))))
             }
         }
     }
@@ -65,7 +65,7 @@ impl Store {
             Self::PostgreSql(settings) => {
                 let settings = PostgreSqlSettings {
                     lease: Duration::from_millis(50),
-                    ..settings.clone()
+                    ..*settings.clone()
                 };
                 Arc::new(PostgreSqlLedger::new(&settings).unwrap())
             }
