@@ -135,15 +135,17 @@ impl Square {
             _ => return Err("its error correction is not one of ours"),
         };
         let mask = data & 7;
+        let unmasked: Vec<u8> = self
+            .modules
+            .iter()
+            .zip(&layout.masks)
+            .map(|(module, masks)| module ^ (masks >> mask & 1))
+            .collect();
+        let bit = |index: &u16| unmasked.get(usize::from(*index)).copied().unwrap_or(0);
         let codewords: Vec<u8> = layout
             .order
             .chunks_exact(8)
-            .map(|indices| {
-                indices.iter().fold(0, |byte, index| {
-                    let pattern = layout.masks.get(usize::from(*index)).copied().unwrap_or(0);
-                    byte << 1 | (module(index) ^ (pattern >> mask & 1))
-                })
-            })
+            .map(|indices| indices.iter().fold(0, |byte, index| byte << 1 | bit(index)))
             .collect();
         let data = data_codewords(layout.version, level, &codewords)?;
         let text = text(layout.version, &data)?;
