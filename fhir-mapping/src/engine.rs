@@ -12,6 +12,7 @@ use crate::item::{Item, each_child};
 use crate::language::syntax::{Mode, SourceListMode};
 use crate::output::{NodeId, Output};
 use crate::program::{Group, GroupId, MapEntry, Operand, Program, Rule, Source, Target, Transform};
+use crate::seeded_uuid::seeded_uuid;
 
 /// How deep rules may run inside one another, so that no map exhausts the stack.
 const MAXIMUM_DEPTH: usize = 200;
@@ -650,10 +651,10 @@ impl<'a> Engine<'a> {
         Ok(item.map_or(Made::Nothing, Made::Item))
     }
 
-    /// The next UUID of this transform: name-based (version 5), the seed being the namespace.
+    /// The next UUID of this transform.
     fn uuid(&mut self) -> String {
         self.uuids += 1;
-        Uuid::new_v5(&self.seed, &self.uuids.to_be_bytes()).to_string()
+        seeded_uuid(self.seed, &self.uuids.to_be_bytes()).to_string()
     }
 
     fn cast(&self, item: &Item<'a>, id: TypeId) -> Result<Item<'a>, Failure> {

@@ -83,7 +83,9 @@ mod library;
 mod outline;
 mod output;
 mod program;
+mod seeded_uuid;
 
 pub use error::{MapError, SyntaxError, TransformError, Warning};
 pub use library::{CompiledMaps, MapLibrary};
 pub use outline::MapOutline;
+pub use seeded_uuid::seeded_uuid;

@@ -82,7 +82,10 @@ fn document(criterion: &mut Criterion) {
     });
     let request = json!({"resourceType": "QuestionnaireResponse", "status": "completed"});
     criterion.bench_function("registration", |bencher| {
-        bencher.iter(|| provide_document_bundle(&document, &set, &request, None).unwrap());
+        bencher.iter(|| {
+            let registration = provide_document_bundle(&document, &set, &request, None).unwrap();
+            registration.into_transaction()
+        });
     });
     let certificates = [signer.identity.certificate.clone()];
     criterion.bench_function("verify", |bencher| {

@@ -73,6 +73,16 @@ impl Drafting {
         prepared
     }
 
+    /// Why a certificate has no other forms of code than these.
+    pub(crate) fn omissions(&self, issued: &[IssuedCode]) -> Vec<CodeOmission> {
+        let context = self.context();
+        let forms = self.settings.forms.iter();
+        let missing = forms.filter(|form| issued.iter().all(|code| code.form != **form));
+        missing
+            .filter_map(|form| codes::prepare(*form, &context).err())
+            .collect()
+    }
+
     /// Puts the signatures into the codes, checks each as a verifier would, draws the card and
     /// assembles the document of the resources in `transaction`.
     ///

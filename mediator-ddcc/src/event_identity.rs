@@ -4,8 +4,11 @@
 //! one without is identified by what it says.
 
 use aws_lc_rs::digest::{SHA256, digest};
-use serde_json::{Map, Value};
+use chrono::Utc;
+use serde_json::Value;
+use uuid::{Builder, Uuid};
 
+use crate::document::canonical;
 use crate::ledger::EventKey;
 
 /// Elements of a response that say where it is kept or how it is shown, not what happened.
@@ -23,13 +26,10 @@ pub(crate) struct EventIdentity {
 impl EventIdentity {
     /// Reads both from a response. `None` when it has numbers that canonical JSON cannot express.
     pub(crate) fn of(response: &Value) -> Option<Self> {
-        let content: Map<String, Value> = response
-            .as_object()?
-            .iter()
-            .filter(|(name, _)| !NOT_CONTENT.contains(&name.as_str()))
-            .map(|(name, value)| (name.clone(), value.clone()))
-            .collect();
-        let canonical = serde_json_canonicalizer::to_vec(&content).ok()?;
+        let elements = response.as_object()?.iter();
+        let content = elements.filter(|(name, _)| !NOT_CONTENT.contains(&name.as_str()));
+        let mut canonical = Vec::new();
+        canonical::write_object(content, &mut canonical).ok()?;
         let content_hash = hex(&canonical);
         let part = |name: &str| {
             response
@@ -49,6 +49,14 @@ impl EventIdentity {
             content_hash,
         })
     }
+}
+
+/// An id for a new event, of which every id that is made for it follows: the time, and 74 random
+/// bits (UUIDv7). What is stored for events of the same time is then stored together.
+pub(crate) fn new_event_id() -> Uuid {
+    let now = u64::try_from(Utc::now().timestamp_millis()).unwrap_or_default();
+    let [_, _, _, _, _, _, random @ ..] = Uuid::new_v4().into_bytes();
+    Builder::from_unix_timestamp_millis(now, &random).into_uuid()
 }
 
 fn hex(bytes: &[u8]) -> String {
@@ -80,6 +88,14 @@ mod tests {
 
     fn identity(response: &Value) -> EventIdentity {
         EventIdentity::of(response).unwrap()
+    }
+
+    #[test]
+    fn ids_of_events_are_in_the_order_of_time() {
+        let (one, two) = (new_event_id(), new_event_id());
+        assert_eq!(one.get_version_num(), 7);
+        assert_ne!(one, two);
+        assert!(one.as_bytes()[..6] <= two.as_bytes()[..6]);
     }
 
     #[test]

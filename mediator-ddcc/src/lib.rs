@@ -16,6 +16,7 @@ pub mod fhir_date;
 pub mod generation_service;
 mod holder_queue;
 mod in_work;
+pub mod json_text;
 pub mod ledger;
 pub mod operation_outcome;
 pub mod questionnaire;

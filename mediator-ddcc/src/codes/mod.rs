@@ -5,6 +5,7 @@
 //! since the key may be far away), [`PreparedCode::finish`], and [`IssuedCode::new`] for the
 //! images.
 
+mod deflate;
 pub mod hcert;
 mod inflate;
 mod json;

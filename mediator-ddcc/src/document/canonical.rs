@@ -9,10 +9,10 @@ const MAXIMUM_NUMBER: u64 = (1 << 53) - 1;
 
 /// A whole number that JSON implementations do not agree about.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct NumberTooLarge;
+pub(crate) struct NumberTooLarge;
 
 /// Appends the canonical form of an object with these properties, whose names differ.
-pub(super) fn write_object<'a>(
+pub(crate) fn write_object<'a>(
     properties: impl Iterator<Item = (&'a String, &'a Value)>,
     out: &mut Vec<u8>,
 ) -> Result<(), NumberTooLarge> {

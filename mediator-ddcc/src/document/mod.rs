@@ -5,7 +5,7 @@
 //! since the key may be far away), [`UnsignedDocument::finish`], and
 //! [`registration::provide_document_bundle`] for the repository.
 
-mod canonical;
+pub(crate) mod canonical;
 pub mod codes;
 mod content;
 pub mod folder;
@@ -241,9 +241,9 @@ fn provenance(content: &Content, recorded: &str) -> Value {
     })
 }
 
-/// A further id that follows from another one (UUIDv5).
-fn derived(seed: Uuid, name: &str) -> Uuid {
-    Uuid::new_v5(&seed, name.as_bytes())
+/// A further id that follows from another one.
+pub(crate) fn derived(seed: Uuid, name: &str) -> Uuid {
+    fhir_mapping::seeded_uuid(seed, name.as_bytes())
 }
 
 fn urn(id: Uuid) -> String {

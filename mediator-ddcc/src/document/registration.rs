@@ -1,6 +1,8 @@
 //! Registering a document: the transaction of MHD's Provide Document Bundle (ITI-65), which also
 //! stores the document and its resources.
 
+use std::fmt;
+
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -8,6 +10,7 @@ use super::content::resource_type;
 use super::{SignedDocument, URI, derived, folder, urn};
 use crate::core_data_set::CoreDataSet;
 
+const PATIENT: &str = "Patient";
 const SUBMISSION_SET: &str = "http://smart.who.int/ddcc/StructureDefinition/DDCCSubmissionSet";
 const DOCUMENT_REFERENCE: &str =
     "http://smart.who.int/ddcc/StructureDefinition/DDCCDocumentReference";
@@ -39,25 +42,49 @@ pub fn document_reference_id(document_id: Uuid) -> Uuid {
     derived(document_id, "DocumentReference")
 }
 
-/// The transaction that stores a document with each of its resources and the request, and
-/// registers it: DocumentReference, submission set and folder.
+/// What stores a document with each of its resources and the request, and registers it:
+/// DocumentReference, submission set and folder.
+///
+/// A repository executes [`Registration::into_transaction`], or, where it keeps documents whole,
+/// stores what that transaction would.
+pub struct Registration<'a> {
+    document: &'a SignedDocument,
+    /// `fullUrl` of the Patient in the document.
+    patient_url: String,
+    /// Reference to the Patient in the repository.
+    patient: String,
+    /// Entries with what is not as it is in the document.
+    entries: Vec<Value>,
+}
+
+// A registration is about a person, so it is not printed.
+impl fmt::Debug for Registration<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Registration")
+            .field("document", self.document)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Prepares the registration of a document.
 ///
 /// `folder` is the HCID's folder as the repository returned it, with its `meta.versionId`; `None`
 /// when there is none. When the repository answers with a version conflict, someone else has
-/// changed or created the folder: read it, check its holder and build again. Executing the
-/// transaction again leaves everything as it is but for versions.
+/// changed or created the folder: read it, check its holder and build again. Registering again
+/// leaves everything as it is but for versions.
 ///
 /// The Patient is stored with the folder's first document only, under an id that follows from the
 /// HCID; everything stored later refers to it.
 ///
 /// # Errors
 /// [`RegistrationError::Folder`] when `folder` names no version or no Patient.
-pub fn provide_document_bundle(
-    document: &SignedDocument,
+pub fn provide_document_bundle<'a>(
+    document: &'a SignedDocument,
     core_data_set: &CoreDataSet,
     questionnaire_response: &Value,
     folder: Option<&Value>,
-) -> Result<Value, RegistrationError> {
+) -> Result<Registration<'a>, RegistrationError> {
     let hcid = &core_data_set.certificate.hcid;
     let folder_id = folder::id(hcid);
     let (folder, patient_id, condition) = match folder {
@@ -95,31 +122,84 @@ pub fn provide_document_bundle(
     let mut folder = put(folder);
     folder["request"][condition.0] = json!(condition.1);
     entries.push(folder);
-    for resource in parts.resources(bundle) {
-        let is_patient = resource_type(resource) == "Patient";
-        if is_patient && !is_new {
-            continue;
-        }
-        let mut resource = resource.clone();
-        parts.refer_to_patient(&mut resource);
-        if is_patient {
-            resource["id"] = json!(patient_id);
-        }
-        entries.push(put(resource));
+    let patient = parts
+        .resources(bundle)
+        .find(|resource| resource_type(resource) == PATIENT);
+    if let Some(patient) = patient.filter(|_| is_new) {
+        let mut patient = patient.clone();
+        parts.refer_to_patient(&mut patient);
+        patient["id"] = json!(patient_id);
+        entries.push(put(patient));
     }
     entries.push(put(parts.request(document.id(), questionnaire_response)));
-    entries.push(entry(
-        &urn(document.id()),
-        bundle.clone(),
-        &format!("Bundle/{}", document.id()),
-    ));
-    let mut transaction = json!({
-        "resourceType": "Bundle",
-        "meta": {"profile": PROVIDE_BUNDLE},
-        "type": "transaction",
-    });
-    transaction["entry"] = entries.into();
-    Ok(transaction)
+    let Parts {
+        patient_url,
+        patient,
+        ..
+    } = parts;
+    Ok(Registration {
+        document,
+        patient_url: patient_url.to_owned(),
+        patient,
+        entries,
+    })
+}
+
+impl<'a> Registration<'a> {
+    /// Adds a resource that is to be stored under its own id.
+    pub fn add(&mut self, resource: Value) {
+        self.entries.push(put(resource));
+    }
+
+    /// The transaction of MHD's Provide Document Bundle.
+    #[must_use]
+    pub fn into_transaction(self) -> Value {
+        let bundle = self.document.bundle();
+        let parts = Parts {
+            composition: &Value::Null,
+            patient_url: &self.patient_url,
+            patient: self.patient,
+        };
+        let mut entries = self.entries;
+        for resource in parts.resources(bundle) {
+            if resource_type(resource) != PATIENT {
+                let mut resource = resource.clone();
+                parts.refer_to_patient(&mut resource);
+                entries.push(put(resource));
+            }
+        }
+        entries.push(entry(
+            &urn(self.document.id()),
+            bundle.clone(),
+            &format!("Bundle/{}", self.document.id()),
+        ));
+        let mut transaction = json!({
+            "resourceType": "Bundle",
+            "meta": {"profile": PROVIDE_BUNDLE},
+            "type": "transaction",
+        });
+        transaction["entry"] = entries.into();
+        transaction
+    }
+
+    /// The same apart: the document, where what refers to its Patient refers to in the repository,
+    /// and the transaction's other entries. The document's resources but for the Patient are to be
+    /// stored under their own ids.
+    pub(crate) fn into_parts(self) -> (&'a SignedDocument, MovedPatient, Vec<Value>) {
+        let moved = MovedPatient {
+            full_url: self.patient_url,
+            location: self.patient,
+        };
+        (self.document, moved, self.entries)
+    }
+}
+
+/// The Patient of a document, which is another resource in the repository.
+pub(crate) struct MovedPatient {
+    /// `fullUrl` in the document.
+    pub(crate) full_url: String,
+    /// `Patient/id` in the repository.
+    pub(crate) location: String,
 }
 
 /// What of the document its registration refers to.
@@ -135,7 +215,7 @@ impl<'a> Parts<'a> {
     fn of(bundle: &'a Value, patient_id: &str) -> Self {
         let composition = bundle.pointer("/entry/0/resource").unwrap_or(&Value::Null);
         let patient_url = entries(bundle)
-            .find(|entry| entry.pointer("/resource/resourceType") == Some(&json!("Patient")))
+            .find(|entry| text(entry, "/resource/resourceType") == PATIENT)
             .map_or("", |entry| text(entry, "/fullUrl"));
         Self {
             composition,
@@ -344,7 +424,9 @@ mod tests {
 
     fn transaction(sample: &Sample, folder: Option<&Value>) -> Value {
         let document = sample.document();
-        provide_document_bundle(&document, &sample.issue.set, &request(), folder).unwrap()
+        let registration =
+            provide_document_bundle(&document, &sample.issue.set, &request(), folder).unwrap();
+        registration.into_transaction()
     }
 
     async fn folder_of(repository: &SqliteRepository, sample: &Sample) -> Option<Value> {
@@ -352,7 +434,7 @@ mod tests {
         repository.read("List", &id).await.unwrap()
     }
 
-    /// What the pipeline does: read the folder, register.
+    /// What the pipeline does, for a repository that only executes transactions.
     async fn register(repository: &SqliteRepository, sample: &Sample) {
         let folder = folder_of(repository, sample).await;
         let transaction = transaction(sample, folder.as_ref());
@@ -470,15 +552,70 @@ mod tests {
         }
     }
 
+    /// Everything in a repository but times, which differ.
+    async fn stored(directory: &TempDir) -> Vec<String> {
+        let path = directory.path().join("ddcc.sqlite");
+        let database = Database::open(&path).await.unwrap();
+        let mut rows = Vec::new();
+        for sql in [
+            "SELECT resource_type || ' ' || id || ' ' || version || ' ' || is_held FROM resource",
+            "SELECT resource_type || ' ' || parameter || ' ' || value || ' ' || system || ' ' || id FROM search_index",
+            "SELECT text || ' ' || coalesce(moved, '') FROM content",
+        ] {
+            let found: Vec<String> = sqlx::query_scalar(sql)
+                .fetch_all(database.readers())
+                .await
+                .unwrap();
+            rows.extend(found);
+        }
+        rows.sort();
+        rows
+    }
+
+    /// The first document of a folder, one more, and that one again.
+    #[tokio::test]
+    async fn the_embedded_repository_stores_what_the_transaction_would() {
+        let mut second = Sample::vaccination();
+        second.id = derived(second.id, "second");
+        let samples = [Sample::vaccination(), second];
+        // Signed once: no two signatures of a document are the same.
+        let documents = samples.each_ref().map(Sample::document);
+        let directories = [TempDir::new().unwrap(), TempDir::new().unwrap()];
+        for (directory, is_direct) in directories.iter().zip([false, true]) {
+            let repository = repository(directory).await;
+            for index in [0, 1, 1] {
+                let (sample, document) = (&samples[index], &documents[index]);
+                let folder = folder_of(&repository, sample).await;
+                let set = &sample.issue.set;
+                let registration =
+                    provide_document_bundle(document, set, &request(), folder.as_ref()).unwrap();
+                if is_direct {
+                    let stored = repository.provide_document_bundle(registration);
+                    stored.await.unwrap();
+                } else {
+                    let stored = repository.transaction(registration.into_transaction());
+                    stored.await.unwrap();
+                }
+            }
+        }
+        let [one, other] = &directories;
+        let (one, other) = (stored(one).await, stored(other).await);
+        assert!(one.len() > 60, "{}", one.len());
+        assert_eq!(one, other);
+    }
+
     #[tokio::test]
     async fn a_registered_document_is_stored_with_all_its_resources() {
         let directory = TempDir::new().unwrap();
         let repository = repository(&directory).await;
         let sample = Sample::vaccination();
         let document = sample.document();
-        let transaction =
+        let registration =
             provide_document_bundle(&document, &sample.issue.set, &request(), None).unwrap();
-        repository.transaction(transaction).await.unwrap();
+        repository
+            .provide_document_bundle(registration)
+            .await
+            .unwrap();
 
         let id = sample.id.to_string();
         let stored = repository.read("Bundle", &id).await.unwrap().unwrap();

@@ -15,6 +15,8 @@ use self::presence::Presence;
 use super::stored_event::StoredEvent;
 use super::{Event, EventKey, EventState, Ledger, LedgerError, key_hash, now};
 use crate::database::{Database, DatabaseError};
+use crate::event_identity::new_event_id;
+use crate::json_text::json_text;
 
 /// Keeps events in a [`Database`]. The request of an issued event is dropped: the repository has
 /// it, and personal data is kept in one place only.
@@ -130,7 +132,7 @@ impl Ledger for SqliteLedger {
         let presence = self.presence()?;
         let worker = presence.id();
         let new = Event {
-            id: Uuid::new_v4(),
+            id: new_event_id(),
             key: key.clone(),
             content_hash: content_hash.to_owned(),
             request: request.clone(),
@@ -141,7 +143,7 @@ impl Ledger for SqliteLedger {
             id: new.id.to_string(),
             key_hash: key_hash(key),
             content_hash: content_hash.to_owned(),
-            request: request.to_string(),
+            request: json_text(request),
             accepted_at: to_text(new.accepted_at),
         });
         let known = self

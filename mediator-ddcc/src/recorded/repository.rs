@@ -3,6 +3,7 @@ use http::StatusCode;
 use serde_json::Value;
 
 use super::{Call, Recorded};
+use crate::document::registration::Registration;
 use crate::repository::{FhirRepository, RepositoryError};
 
 const GROUP: &str = "FHIR repository";
@@ -10,14 +11,16 @@ const GROUP: &str = "FHIR repository";
 #[async_trait]
 impl<P: FhirRepository> FhirRepository for Recorded<P> {
     async fn transaction(&self, bundle: Value) -> Result<Value, RepositoryError> {
-        let call = Call {
-            name: "Store and register",
-            group: GROUP,
-            method: "POST",
-            path: "/".to_owned(),
-            query: None,
-        };
-        call.record(self.0.transaction(bundle), refused).await
+        let executed = self.0.transaction(bundle);
+        store_and_register().record(executed, refused).await
+    }
+
+    async fn provide_document_bundle(
+        &self,
+        registration: Registration<'_>,
+    ) -> Result<(), RepositoryError> {
+        let provided = self.0.provide_document_bundle(registration);
+        store_and_register().record(provided, refused).await
     }
 
     async fn read(&self, resource_type: &str, id: &str) -> Result<Option<Value>, RepositoryError> {
@@ -49,6 +52,16 @@ impl<P: FhirRepository> FhirRepository for Recorded<P> {
         };
         call.record(self.0.search(resource_type, parameters), refused)
             .await
+    }
+}
+
+fn store_and_register() -> Call {
+    Call {
+        name: "Store and register",
+        group: GROUP,
+        method: "POST",
+        path: "/".to_owned(),
+        query: None,
     }
 }
 

@@ -7,6 +7,7 @@ pub mod sqlite;
 use async_trait::async_trait;
 use serde_json::Value;
 
+use crate::document::registration::Registration;
 use crate::operation_outcome::{Issue, IssueType, OperationOutcome};
 
 /// A FHIR R4 repository, as far as the DDCC transactions need one.
@@ -21,6 +22,19 @@ pub trait FhirRepository: Send + Sync {
     /// # Errors
     /// [`RepositoryError`]; nothing was written then.
     async fn transaction(&self, bundle: Value) -> Result<Value, RepositoryError>;
+
+    /// Stores and registers a document: what its transaction does, for which a repository may have
+    /// a shorter way.
+    ///
+    /// # Errors
+    /// Those of [`FhirRepository::transaction`].
+    async fn provide_document_bundle(
+        &self,
+        registration: Registration<'_>,
+    ) -> Result<(), RepositoryError> {
+        let executed = self.transaction(registration.into_transaction());
+        executed.await.map(drop)
+    }
 
     /// Reads one resource with its `meta.versionId`; `None` when it does not exist (any more).
     ///

@@ -12,8 +12,10 @@ use serde_json::{Value, json};
 use sqlx::Row as _;
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
 
+use self::transaction::Transaction;
 use super::{FhirRepository, RepositoryError};
 use crate::database::{Database, DatabaseError};
+use crate::document::registration::Registration;
 
 /// Keeps FHIR resources in a [`Database`], each in its current version.
 ///
@@ -31,18 +33,30 @@ impl SqliteRepository {
     pub fn new(database: Database) -> Self {
         Self { database }
     }
-}
 
-#[async_trait]
-impl FhirRepository for SqliteRepository {
-    async fn transaction(&self, bundle: Value) -> Result<Value, RepositoryError> {
-        let transaction = Arc::new(transaction::Transaction::read(bundle)?);
+    async fn execute(&self, transaction: Transaction) -> Result<Value, RepositoryError> {
+        let transaction = Arc::new(transaction);
         self.database
             .write(move |connection| {
                 let transaction = Arc::clone(&transaction);
                 Box::pin(async move { transaction.execute(connection).await })
             })
             .await
+    }
+}
+
+#[async_trait]
+impl FhirRepository for SqliteRepository {
+    async fn transaction(&self, bundle: Value) -> Result<Value, RepositoryError> {
+        self.execute(Transaction::read(bundle)?).await
+    }
+
+    async fn provide_document_bundle(
+        &self,
+        registration: Registration<'_>,
+    ) -> Result<(), RepositoryError> {
+        let transaction = Transaction::of_registration(registration)?;
+        self.execute(transaction).await.map(drop)
     }
 
     async fn read(&self, resource_type: &str, id: &str) -> Result<Option<Value>, RepositoryError> {

@@ -17,6 +17,7 @@ use crate::audit_event;
 use crate::codes::{CodeOmission, IssuedCode};
 use crate::core_data_set::{self, CoreDataSet, Event};
 use crate::document;
+use crate::document::registration::Registration;
 use crate::drafting::{Draft, Drafting};
 use crate::event_identity::EventIdentity;
 use crate::generation_service::{GenerationService, stopped};
@@ -329,8 +330,9 @@ impl GenerationService {
             .map_err(|error| internal(&error))?;
         for _ in 0..FOLDER_ATTEMPTS {
             let registration = self.registration(accepted, &event, &document, folder.as_ref())?;
-            match self.ports.repository.transaction(registration).await {
-                Ok(_) => {
+            let registered = self.ports.repository.provide_document_bundle(registration);
+            match registered.await {
+                Ok(()) => {
                     let place = document::folder::next_place(folder.as_ref(), accepted.id);
                     return Ok(HealthCertificate {
                         hcid: event.hcid().to_owned(),
@@ -405,8 +407,8 @@ impl GenerationService {
                 drafting.document_id,
             )
             .await?;
-        let work = drafting.clone();
-        let prepared = self.compute(move || work.prepare_codes()).await?;
+        // A tenth of a millisecond: handing it to a blocking thread and back would take longer.
+        let prepared = drafting.prepare_codes();
         let signer = &self.ports.signer;
         let signatures = try_join_all(
             prepared
@@ -431,14 +433,14 @@ impl GenerationService {
         }
     }
 
-    /// The transaction that stores and registers a document, with its AuditEvent.
-    fn registration(
+    /// What stores and registers a document, with its AuditEvent.
+    fn registration<'a>(
         &self,
         accepted: &ledger::Event,
         event: &AcceptableEvent,
-        document: &document::SignedDocument,
+        document: &'a document::SignedDocument,
         folder: Option<&Value>,
-    ) -> Result<Value, OperationOutcome> {
+    ) -> Result<Registration<'a>, OperationOutcome> {
         let mut registration = document::registration::provide_document_bundle(
             document,
             &event.core_data_set,
@@ -447,7 +449,7 @@ impl GenerationService {
         )
         .map_err(|error| internal(&error))?;
         let hcid = &event.core_data_set.certificate.hcid;
-        let id = Uuid::new_v5(&accepted.id, b"AuditEvent");
+        let id = document::derived(accepted.id, "AuditEvent");
         let audit = audit_event::document_generated(
             id,
             Utc::now(),
@@ -456,12 +458,7 @@ impl GenerationService {
             &format!("Bundle/{}", accepted.id),
             &format!("List/{}", document::folder::id(hcid)),
         );
-        if let Some(entries) = registration.get_mut("entry").and_then(Value::as_array_mut) {
-            entries.push(serde_json::json!({
-                "resource": audit,
-                "request": {"method": "PUT", "url": format!("AuditEvent/{id}")},
-            }));
-        }
+        registration.add(audit);
         Ok(registration)
     }
 
@@ -493,7 +490,8 @@ impl GenerationService {
                     .into_iter()
                     .map(|code| IssuedCode::new(code.form, code.text))
                     .collect::<Result<Vec<_>, _>>();
-                let omissions = drafting.prepare_codes().omissions;
+                let issued = codes.as_deref().unwrap_or_default();
+                let omissions = drafting.omissions(issued);
                 let card = document::codes::card(&document);
                 (document, codes, omissions, card)
             })

@@ -60,28 +60,35 @@ impl Square {
             return Err(UNREADABLE);
         }
         let mut modules = Vec::with_capacity(size * size);
-        let mut line = Vec::with_capacity(2 * stride);
+        let mut line = vec![0; 2 * stride];
         for (y, lines) in pixels.chunks_exact(stride * SCALE).enumerate() {
             let (first, others) = lines.split_at(stride);
             if others.chunks_exact(stride).any(|line| line != first) {
                 return Err(NOT_MODULES);
             }
-            // Four pixels are half a byte: 0 is dark, 15 light.
-            let halves = first.iter().flat_map(|byte| [byte >> 4, byte & 0x0F]);
-            line.clear();
-            line.extend(halves.take(size + 2 * QUIET_ZONE));
+            // A module is four pixels, half a byte: all light (1) or all dark.
+            let mixed = first
+                .iter()
+                .fold(0, |mixed, byte| mixed | (byte ^ byte >> 1) & 0x77);
+            if mixed != 0 {
+                return Err(NOT_MODULES);
+            }
+            for (pair, byte) in line.chunks_exact_mut(2).zip(first) {
+                pair.copy_from_slice(&[!byte >> 4 & 1, !byte & 1]);
+            }
             let (left, rest) = line.split_at(QUIET_ZONE);
             let (inside, right) = rest.split_at(size);
-            let is_light = |half: &u8| *half == 0x0F;
-            if !left.iter().chain(right).all(is_light) {
+            let is_dark = |module: &u8| *module == 1;
+            if left
+                .iter()
+                .chain(right.iter().take(QUIET_ZONE))
+                .any(is_dark)
+            {
                 return Err(NOT_MODULES);
             }
             if (QUIET_ZONE..QUIET_ZONE + size).contains(&y) {
-                if inside.iter().any(|half| !matches!(half, 0x00 | 0x0F)) {
-                    return Err(NOT_MODULES);
-                }
-                modules.extend(inside.iter().map(|half| half & 1 ^ 1));
-            } else if !inside.iter().all(is_light) {
+                modules.extend_from_slice(inside);
+            } else if inside.iter().any(is_dark) {
                 return Err(NOT_MODULES);
             }
         }
@@ -128,15 +135,17 @@ impl Square {
             _ => return Err("its error correction is not one of ours"),
         };
         let mask = data & 7;
+        let unmasked: Vec<u8> = self
+            .modules
+            .iter()
+            .zip(&layout.masks)
+            .map(|(module, masks)| module ^ (masks >> mask & 1))
+            .collect();
+        let bit = |index: &u16| unmasked.get(usize::from(*index)).copied().unwrap_or(0);
         let codewords: Vec<u8> = layout
             .order
             .chunks_exact(8)
-            .map(|indices| {
-                indices.iter().fold(0, |byte, index| {
-                    let pattern = layout.masks.get(usize::from(*index)).copied().unwrap_or(0);
-                    byte << 1 | (module(index) ^ (pattern >> mask & 1))
-                })
-            })
+            .map(|indices| indices.iter().fold(0, |byte, index| byte << 1 | bit(index)))
             .collect();
         let data = data_codewords(layout.version, level, &codewords)?;
         let text = text(layout.version, &data)?;

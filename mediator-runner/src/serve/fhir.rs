@@ -7,6 +7,7 @@ use http::header::{ACCEPT, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, RETRY_
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, StatusCode};
 use mediator_core::server::{Refusal, RequestBody};
+use mediator_ddcc::json_text::json_text;
 use mediator_ddcc::operation_outcome::{Issue, IssueType, OperationOutcome};
 use mediator_ddcc::strict_json;
 use serde_json::Value;
@@ -91,7 +92,7 @@ pub(super) fn json(status: StatusCode, media_type: &'static str, value: &Value) 
     (
         status,
         [(CONTENT_TYPE, media_type), (CACHE_CONTROL, "no-store")],
-        value.to_string(),
+        json_text(value),
     )
         .into_response()
 }

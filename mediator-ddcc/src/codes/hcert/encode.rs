@@ -1,14 +1,12 @@
 //! Encoding HCERT (WHO SMART Trust HCERT specification; EU "Technical Specifications for EU
 //! Digital COVID Certificates", volume 1).
 
-use std::io::Write as _;
-
 use ciborium::Value;
 use coset::{CoseSign1, CoseSign1Builder, HeaderBuilder, TaggedCborSerializable as _, iana};
-use flate2::{Compression, write::ZlibEncoder};
 use unicode_normalization::{UnicodeNormalization as _, is_nfc};
 
 use super::{CLAIM, EXP, IAT, ISS, NBF, PREFIX};
+use crate::codes::deflate::{Wrapping, deflate};
 use crate::codes::validity::Validity;
 use crate::codes::{CodeContext, Unsigned};
 use crate::signing::Algorithm;
@@ -78,11 +76,8 @@ impl UnsignedHcert {
         let cbor = signed
             .to_tagged_vec()
             .map_err(|_| "the signed structure cannot be written as CBOR")?;
-        let mut deflated = ZlibEncoder::new(Vec::with_capacity(cbor.len()), Compression::best());
-        let compressed = deflated
-            .write_all(&cbor)
-            .and_then(|()| deflated.finish())
-            .map_err(|_| "the signed structure cannot be compressed")?;
+        let compressed =
+            deflate(&cbor, Wrapping::Zlib).ok_or("the signed structure cannot be compressed")?;
         Ok(format!("{PREFIX}{}", base45::encode(compressed)))
     }
 }

@@ -110,12 +110,20 @@ impl Code {
     /// The code in which each symbol has this length; 0 where it has no code.
     fn new(lengths: &[u8]) -> Self {
         let mut counts = [0; 16];
-        let mut symbols = Vec::with_capacity(lengths.len());
-        for length in 1..16 {
-            for (symbol, _) in (0..).zip(lengths).filter(|(_, found)| **found == length) {
-                counts[usize::from(length)] += 1;
-                symbols.push(symbol);
-            }
+        let used = || (0..).zip(lengths).filter(|(_, length)| **length > 0);
+        used().for_each(|(_, length)| counts[usize::from(*length)] += 1);
+        // Where the symbols of each length begin.
+        let mut places = [0; 16];
+        let mut total = 0;
+        for (place, count) in places.iter_mut().zip(counts) {
+            *place = total;
+            total += count;
+        }
+        let mut symbols = vec![0; total];
+        for (symbol, length) in used() {
+            let place = &mut places[usize::from(*length)];
+            symbols[*place] = symbol;
+            *place += 1;
         }
         Self { counts, symbols }
     }

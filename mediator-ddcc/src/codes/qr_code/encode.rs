@@ -4,11 +4,12 @@
 
 use std::sync::OnceLock;
 
-use qrcodegen::{QrCodeEcc, QrSegment, Version};
+use qrcodegen::{QrCodeEcc, Version};
 use rxing::qrcode::common::{ErrorCorrectionLevel, Version as VersionTable};
 
-use super::modules::Modules;
+use super::modules::{Modules, Place};
 use super::reed_solomon::Divisor;
+use super::segment::{BitString, Segment};
 use super::{ErrorCorrection, mask};
 
 /// What is the same in all codes of a version.
@@ -16,8 +17,8 @@ pub(super) struct Template {
     pub(super) version: u8,
     /// The patterns and the version information.
     patterns: Modules,
-    /// Column and row of the other modules, in the order in which bits are placed.
-    order: Vec<(u8, u8)>,
+    /// The other modules, in the order in which bits are placed.
+    order: Vec<Place>,
     /// For each mask the modules that it inverts.
     pub(super) masks: [Modules; 8],
 }
@@ -56,7 +57,7 @@ impl Template {
                 let y = if pair % 2 == 0 { size - 1 - step } else { step };
                 for x in [right, right - 1] {
                     if !function.is_dark(x, y) {
-                        order.push((u8::try_from(x).ok()?, u8::try_from(y).ok()?));
+                        order.push(Place::of(x, y)?);
                     }
                 }
             }
@@ -74,10 +75,8 @@ impl Template {
     fn place(&self, codewords: &[u8]) -> Modules {
         let mut modules = self.patterns.clone();
         for (byte, places) in codewords.iter().zip(self.order.chunks(8)) {
-            for (bit, (x, y)) in (0..8).rev().zip(places) {
-                if byte >> bit & 1 == 1 {
-                    modules.darken(usize::from(*x), usize::from(*y));
-                }
+            for (bit, place) in (0..8).rev().zip(places) {
+                modules.add(*place, byte >> bit & 1);
             }
         }
         modules
@@ -87,7 +86,7 @@ impl Template {
 /// Encodes the segments in the smallest version that they fit into, `largest` at most. The code
 /// has neither mask nor format information yet.
 pub(super) fn encode(
-    segments: &[QrSegment],
+    segments: &[Segment<'_>],
     error_correction: ErrorCorrection,
     largest: u8,
 ) -> Option<(&'static Template, Modules)> {
@@ -139,41 +138,14 @@ pub(super) fn encode(
 }
 
 /// Bits of the segments in a version; `None` when a segment has too many characters for it.
-fn length(segments: &[QrSegment], version: u8) -> Option<usize> {
-    segments.iter().try_fold(0, |all, segment| {
-        let count_bits = count_bits(segment, version);
-        (segment.num_chars() >> count_bits == 0).then_some(())?;
-        Some(all + 4 + count_bits + segment.data().len())
-    })
+fn length(segments: &[Segment<'_>], version: u8) -> Option<usize> {
+    segments.iter().map(|segment| segment.length(version)).sum()
 }
 
-/// Bits of the number of a segment's characters (table 3).
-fn count_bits(segment: &QrSegment, version: u8) -> usize {
-    let class = match version {
-        ..10 => 0,
-        10..27 => 1,
-        _ => 2,
-    };
-    match segment.mode() {
-        qrcodegen::QrSegmentMode::Numeric => [10, 12, 14][class],
-        qrcodegen::QrSegmentMode::Alphanumeric => [9, 11, 13][class],
-        _ => [8, 16, 16][class],
-    }
-}
-
-fn data_codewords(segments: &[QrSegment], version: u8, capacity: usize) -> Vec<u8> {
+fn data_codewords(segments: &[Segment<'_>], version: u8, capacity: usize) -> Vec<u8> {
     let mut bits = BitString::with_capacity(capacity);
     for segment in segments {
-        let mode = match segment.mode() {
-            qrcodegen::QrSegmentMode::Numeric => 1,
-            qrcodegen::QrSegmentMode::Alphanumeric => 2,
-            _ => 4,
-        };
-        bits.push(mode, 4);
-        bits.push(segment.num_chars(), count_bits(segment, version));
-        for bit in segment.data() {
-            bits.push(usize::from(*bit), 1);
-        }
+        segment.write(version, &mut bits);
     }
     // The terminator, which the end of the code may cut, and zeros up to a whole codeword.
     bits.push(0, 4);
@@ -183,39 +155,4 @@ fn data_codewords(segments: &[QrSegment], version: u8, capacity: usize) -> Vec<u
     let missing = capacity - codewords.len();
     codewords.extend(padding.take(missing));
     codewords
-}
-
-/// Bits, the highest of a byte first.
-struct BitString {
-    bytes: Vec<u8>,
-    last: u8,
-    free: u32,
-}
-
-impl BitString {
-    fn with_capacity(bytes: usize) -> Self {
-        Self {
-            bytes: Vec::with_capacity(bytes + 1),
-            last: 0,
-            free: 8,
-        }
-    }
-
-    fn push(&mut self, value: usize, count: usize) {
-        for bit in (0..count).rev() {
-            self.last = self.last << 1 | u8::from(value >> bit & 1 == 1);
-            self.free -= 1;
-            if self.free == 0 {
-                self.bytes.push(self.last);
-                self.free = 8;
-            }
-        }
-    }
-
-    fn into_bytes(mut self) -> Vec<u8> {
-        if self.free < 8 {
-            self.bytes.push(self.last << self.free);
-        }
-        self.bytes
-    }
 }

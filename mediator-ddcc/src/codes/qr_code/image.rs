@@ -3,25 +3,25 @@
 use std::fmt::Write as _;
 
 use super::QUIET_ZONE;
+use super::image_data::ImageData;
 use super::modules::{MARGIN, Modules};
 
 /// Pixels of a PNG image along one side of a module.
 const SCALE: usize = 4;
+/// Filter type of a line that is as it is (PNG section 9.2).
+const NO_FILTER: u8 = 0;
 
 const _: () = assert!(MARGIN == QUIET_ZONE);
 
 pub(super) fn png(modules: &Modules) -> Vec<u8> {
     let side = (modules.size() + 2 * QUIET_ZONE) * SCALE;
     let stride = side.div_ceil(8);
-    let mut pixels = Vec::with_capacity(stride * side);
-    let light = vec![0xFF_u8; stride];
-    let quiet = |pixels: &mut Vec<u8>| {
-        for _ in 0..QUIET_ZONE * SCALE {
-            pixels.extend_from_slice(&light);
-        }
-    };
-    quiet(&mut pixels);
-    let mut line: Vec<u8> = Vec::with_capacity(stride);
+    let mut data = ImageData::new();
+    let mut quiet = vec![0xFF; 1 + stride];
+    quiet[0] = NO_FILTER;
+    let add_quiet = |data: &mut ImageData| (0..QUIET_ZONE).for_each(|_| data.add(&quiet, SCALE));
+    add_quiet(&mut data);
+    let mut line: Vec<u8> = Vec::with_capacity(1 + stride);
     for row in modules.rows() {
         // Four pixels are half a byte, and the margin of a row is as wide as the quiet zone.
         let bytes = row.pairs().map(|pair| match pair {
@@ -31,32 +31,28 @@ pub(super) fn png(modules: &Modules) -> Vec<u8> {
             _ => 0x00,
         });
         line.clear();
+        line.push(NO_FILTER);
         line.extend(bytes.take(stride));
-        for _ in 0..SCALE {
-            pixels.extend_from_slice(&line);
-        }
+        data.add(&line, SCALE);
     }
-    quiet(&mut pixels);
-    encode_png(side as u32, &pixels)
+    add_quiet(&mut data);
+    with_header(side as u32, &data.finish())
 }
 
-/// Encodes 1-bit grey pixels. Nearly every line is the one above it, so the filter `Up` leaves
-/// zeros and the fastest compression is as good as the best.
+/// A file of 1-bit grey pixels.
 #[expect(
     clippy::expect_used,
-    reason = "writing to a Vec cannot fail, and the pixels are as many as the header says"
+    reason = "the header is valid, and writing to a Vec cannot fail"
 )]
-fn encode_png(side: u32, pixels: &[u8]) -> Vec<u8> {
-    let mut bytes = Vec::with_capacity(4096);
+fn with_header(side: u32, data: &[u8]) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(data.len() + 128);
     let mut encoder = png::Encoder::new(&mut bytes, side, side);
     encoder.set_color(png::ColorType::Grayscale);
     encoder.set_depth(png::BitDepth::One);
-    encoder.set_compression(png::Compression::Fast);
-    encoder.set_filter(png::Filter::Up);
     let mut writer = encoder.write_header().expect("the header is valid");
     writer
-        .write_image_data(pixels)
-        .expect("the pixels fit the header");
+        .write_chunk(png::chunk::IDAT, data)
+        .expect("a Vec takes all bytes");
     writer.finish().expect("a Vec takes all bytes");
     bytes
 }

@@ -222,6 +222,7 @@ mod tests {
     use proptest::prelude::*;
     use qrcodegen::{Mask, QrCode, QrCodeEcc, QrSegment, Version};
 
+    use super::super::segment::Segment;
     use super::*;
 
     fn encode(text: &str, level: QrCodeEcc, version: u8, mask: u8) -> QrCode {
@@ -351,7 +352,7 @@ mod tests {
 
         #[test]
         fn the_best_mask_is_chosen(text in "[0-9A-Z]{1,400}") {
-            let segments = [QrSegment::make_alphanumeric(&text)];
+            let segments = [Segment::alphanumeric(&text).unwrap()];
             let code = super::super::encode::encode(&segments, ErrorCorrection::Medium, 40);
             let (template, unmasked) = code.unwrap();
             let lowest = (0..8)

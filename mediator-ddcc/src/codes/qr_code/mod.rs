@@ -3,14 +3,15 @@
 
 mod encode;
 mod image;
+mod image_data;
 mod mask;
 mod modules;
 pub(crate) mod reed_solomon;
-
-use qrcodegen::QrSegment;
+mod segment;
 
 use super::CodeForm;
 use modules::Modules;
+use segment::Segment;
 
 /// Light modules around a code, in modules (ISO/IEC 18004 section 9.1).
 pub const QUIET_ZONE: usize = 4;
@@ -152,24 +153,18 @@ impl QrCode {
     }
 }
 
-fn segments(form: CodeForm, text: &str) -> Result<Vec<QrSegment>, QrCodeError> {
+fn segments(form: CodeForm, text: &str) -> Result<Vec<Segment<'_>>, QrCodeError> {
     let refused = |expected| QrCodeError::NotOfTheForm { form, expected };
     match form {
-        CodeForm::Who | CodeForm::Dcc => {
-            if QrSegment::is_alphanumeric(text) {
-                Ok(vec![QrSegment::make_alphanumeric(text)])
-            } else {
-                Err(refused("it has characters outside base 45"))
-            }
-        }
-        CodeForm::Shc => match text.strip_prefix("shc:/") {
-            Some(digits) if QrSegment::is_numeric(digits) => Ok(vec![
-                QrSegment::make_bytes(b"shc:/"),
-                QrSegment::make_numeric(digits),
-            ]),
-            _ => Err(refused("it is not shc:/ and digits")),
-        },
-        CodeForm::Icao => Ok(vec![QrSegment::make_bytes(text.as_bytes())]),
+        CodeForm::Who | CodeForm::Dcc => Segment::alphanumeric(text)
+            .map(|segment| vec![segment])
+            .ok_or_else(|| refused("it has characters outside base 45")),
+        CodeForm::Shc => text
+            .strip_prefix("shc:/")
+            .and_then(Segment::numeric)
+            .map(|digits| vec![Segment::Bytes(b"shc:/"), digits])
+            .ok_or_else(|| refused("it is not shc:/ and digits")),
+        CodeForm::Icao => Ok(vec![Segment::Bytes(text.as_bytes())]),
     }
 }
 
@@ -187,7 +182,7 @@ mod tests {
     #![allow(clippy::unwrap_used)]
 
     use proptest::prelude::*;
-    use qrcodegen::{QrCodeEcc, Version};
+    use qrcodegen::{QrCodeEcc, QrSegment, Version};
 
     use super::*;
 
@@ -302,12 +297,21 @@ mod tests {
                     let text: String = (0..length)
                         .map(|n| char::from(b'A' + (n % 26) as u8))
                         .collect();
+                    let digits = "0123456789012"[..version as usize % 4 + 9].to_owned();
                     let segments = [
-                        QrSegment::make_bytes(b"shc:/"),
-                        QrSegment::make_alphanumeric(&text),
+                        Segment::Bytes(b"shc:/"),
+                        Segment::numeric(&digits)?,
+                        Segment::alphanumeric(&text)?,
                     ];
                     let (template, modules) = encode::encode(&segments, error_correction, 40)?;
-                    (template.version >= version).then_some((segments, template, modules))
+                    (template.version >= version).then(|| {
+                        let segments = [
+                            QrSegment::make_bytes(b"shc:/"),
+                            QrSegment::make_numeric(&digits),
+                            QrSegment::make_alphanumeric(&text),
+                        ];
+                        (segments, template, modules)
+                    })
                 });
                 let (segments, template, unmasked) = more.unwrap();
                 assert_eq!(template.version, version);

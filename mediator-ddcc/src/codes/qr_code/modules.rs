@@ -143,6 +143,25 @@ impl Bits for u128 {
     }
 }
 
+/// Where a module is in [`Modules`].
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Place {
+    row: u8,
+    word: u8,
+    bit: u8,
+}
+
+impl Place {
+    pub(super) fn of(x: usize, y: usize) -> Option<Self> {
+        let bit = x + MARGIN;
+        Some(Self {
+            row: u8::try_from(y).ok()?,
+            word: u8::try_from(bit / 64).ok()?,
+            bit: u8::try_from(bit % 64).ok()?,
+        })
+    }
+}
+
 /// A square of modules.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Modules(Vec<Row>);
@@ -168,10 +187,15 @@ impl Modules {
         self.0.get(y).is_some_and(|row| row.get(x))
     }
 
-    pub(super) fn darken(&mut self, x: usize, y: usize) {
-        let bit = x + MARGIN;
-        if let Some(word) = self.0.get_mut(y).and_then(|row| row.0.get_mut(bit / 64)) {
-            *word |= 1 << (bit % 64);
+    /// Darkens a module where `dark` is 1. Which ones are is as good as random, so that a branch
+    /// would be guessed wrong half of the time.
+    pub(super) fn add(&mut self, place: Place, dark: u8) {
+        let word = self
+            .0
+            .get_mut(usize::from(place.row))
+            .and_then(|row| row.0.get_mut(usize::from(place.word)));
+        if let Some(word) = word {
+            *word |= u64::from(dark) << place.bit;
         }
     }
 

@@ -1,14 +1,12 @@
 //! Encoding SMART Health Cards: the framework's "Health Cards are compact" and "Encoding QRs",
 //! and the data minimization profiles of the Vaccination & Testing implementation guide.
 
-use std::io::Write as _;
-
 use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine as _};
-use flate2::{Compression, write::DeflateEncoder};
 use serde_json::{Value, json};
 
 use super::{DIGITS_OFFSET, MAXIMUM_JWS, PREFIX};
 use crate::codes::CodeContext;
+use crate::codes::deflate::{Wrapping, deflate};
 use crate::codes::validity::Validity;
 use crate::core_data_set::{Coding, CoreDataSet, Event, Test, Vaccination};
 use crate::fhir_date::{self, day};
@@ -64,7 +62,8 @@ pub(in crate::codes) fn prepare(context: &CodeContext<'_>) -> Result<Vec<u8>, St
                 },
             },
         });
-        let deflated = deflate(&payload)?;
+        let deflated = deflate(payload.to_string().as_bytes(), Wrapping::None)
+            .ok_or("the payload cannot be compressed")?;
         let mut input = header.clone();
         input.push('.');
         BASE64_URL_SAFE_NO_PAD.encode_string(deflated, &mut input);
@@ -123,14 +122,6 @@ fn types(event: &Event, detail: Detail) -> Vec<&'static str> {
         types.push("https://smarthealth.cards#covid19");
     }
     types
-}
-
-fn deflate(payload: &Value) -> Result<Vec<u8>, String> {
-    let mut deflated = DeflateEncoder::new(Vec::with_capacity(512), Compression::best());
-    deflated
-        .write_all(payload.to_string().as_bytes())
-        .and_then(|()| deflated.finish())
-        .map_err(|_| "the payload cannot be compressed".into())
 }
 
 fn bundle(set: &CoreDataSet, detail: Detail) -> Result<Value, String> {

@@ -26,6 +26,7 @@ pub use self::settings::{PostgreSqlSettings, is_local};
 use super::sqlite::SqliteLedger;
 use super::stored_event::StoredEvent;
 use super::{Event, EventKey, EventState, Ledger, LedgerError, key_hash, now};
+use crate::event_identity::new_event_id;
 
 static MIGRATIONS: Migrator = sqlx::migrate!("migrations/postgresql");
 
@@ -164,7 +165,7 @@ impl Ledger for PostgreSqlLedger {
         let connections = self.connections().await?;
         let worker = self.0.worker;
         let new = Event {
-            id: Uuid::new_v4(),
+            id: new_event_id(),
             key: key.clone(),
             content_hash: content_hash.to_owned(),
             request: request.clone(),

@@ -17,19 +17,9 @@ pub(super) struct Holder<'a> {
 impl<'a> Holder<'a> {
     /// `moved` are the entries that are at another place than their type and id say.
     pub(super) fn of(document: &'a Value, moved: &Map<String, Value>) -> Self {
-        let mut resources = HashMap::new();
-        let mut locations = HashMap::new();
-        for (full_url, resource) in entries(document) {
-            let place = match moved.get(full_url).and_then(Value::as_str) {
-                Some(place) => Some(place.to_owned()),
-                None => default_location(full_url, resource),
-            };
-            resources.insert(full_url, resource);
-            locations.extend(place.map(|place| (full_url.to_owned(), place)));
-        }
         Self {
-            resources,
-            locations,
+            resources: entries(document).collect(),
+            locations: locations(document, moved),
         }
     }
 
@@ -52,11 +42,24 @@ impl<'a> Holder<'a> {
     }
 }
 
-/// Type and id of each resource that a document may hold for the repository.
-pub(super) fn keys(document: &Value) -> impl Iterator<Item = (&str, &str)> {
+/// The places of a document's entries in the repository.
+pub(super) fn locations(document: &Value, moved: &Map<String, Value>) -> HashMap<String, String> {
+    entries(document)
+        .filter_map(|(full_url, resource)| {
+            let place = match moved.get(full_url).and_then(Value::as_str) {
+                Some(place) => place.to_owned(),
+                None => default_location(full_url, resource)?,
+            };
+            Some((full_url.to_owned(), place))
+        })
+        .collect()
+}
+
+/// The resources that a document may hold for the repository, with type and id of each.
+pub(super) fn resources(document: &Value) -> impl Iterator<Item = (&str, &str, &Value)> {
     entries(document).filter_map(|(full_url, resource)| {
         let id = full_url.strip_prefix("urn:uuid:")?;
-        Some((text(resource, "resourceType")?, id))
+        Some((text(resource, "resourceType")?, id, resource))
     })
 }
 

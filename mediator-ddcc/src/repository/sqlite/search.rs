@@ -1,5 +1,7 @@
 //! Search parameters: what is indexed of a resource, and how a search asks for it.
 
+use std::collections::HashMap;
+
 use serde_json::Value;
 use sqlx::{QueryBuilder, Sqlite};
 
@@ -62,8 +64,12 @@ pub(super) struct IndexRow {
     pub(super) value: String,
 }
 
-/// What `resource` is found by.
-pub(super) fn index(resource_type: &str, resource: &Value) -> Vec<IndexRow> {
+/// What `resource` is found by. `locations` are the places of what it refers to by `fullUrl`.
+fn index(
+    resource_type: &str,
+    resource: &Value,
+    locations: &HashMap<String, String>,
+) -> Vec<IndexRow> {
     let mut rows = Vec::new();
     for &(_, parameter, path, kind) in PARAMETERS.iter().filter(|row| row.0 == resource_type) {
         for element in elements(resource, path) {
@@ -96,7 +102,9 @@ pub(super) fn index(resource_type: &str, resource: &Value) -> Vec<IndexRow> {
                     }
                 }
                 Kind::Reference => {
-                    add(parameter, None, text(element, "reference").as_deref());
+                    let reference = text(element, "reference");
+                    let place = reference.as_ref().map(|it| locations.get(it).unwrap_or(it));
+                    add(parameter, None, place.map(String::as_str));
                     if parameter == "patient"
                         && let Some(identifier) = element.get("identifier")
                     {
@@ -130,8 +138,14 @@ fn elements<'a>(value: &'a Value, path: &str) -> Vec<&'a Value> {
 }
 
 /// What the database finds `resource` by: not what many have in common, nor its own id.
-pub(super) fn stored_index(resource_type: &str, id: &str, resource: &Value) -> Vec<IndexRow> {
-    let mut rows = index(resource_type, resource);
+/// `locations` are the places of what it refers to by `fullUrl`.
+pub(super) fn stored_index(
+    resource_type: &str,
+    id: &str,
+    resource: &Value,
+    locations: &HashMap<String, String>,
+) -> Vec<IndexRow> {
+    let mut rows = index(resource_type, resource, locations);
     rows.retain(|row| is_stored(row.parameter) && own_id(&row.value) != Some(id));
     rows
 }
@@ -240,7 +254,7 @@ pub(super) fn query(resource_type: &str, criteria: &[Criterion]) -> QueryBuilder
 
 /// Whether a resource matches every criterion.
 pub(super) fn matches(resource_type: &str, resource: &Value, criteria: &[Criterion]) -> bool {
-    let rows = index(resource_type, resource);
+    let rows = index(resource_type, resource, &HashMap::new());
     criteria.iter().all(|criterion| {
         let Some((parameter, _)) = criterion.parameter else {
             // The query asked for these ids.

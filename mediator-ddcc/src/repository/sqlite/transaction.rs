@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use chrono::{SecondsFormat, Utc};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use sqlx::sqlite::SqliteConnection;
 use sqlx::{QueryBuilder, Row as _, Sqlite};
 use uuid::Uuid;
@@ -11,6 +11,8 @@ use uuid::Uuid;
 use super::super::RepositoryError;
 use super::{held, reference, search};
 use crate::database::DatabaseError;
+use crate::document::registration::Registration;
+use crate::json_text::json_text;
 
 /// Entries of one transaction at most.
 const MAXIMUM_ENTRIES: usize = 1000;
@@ -76,30 +78,40 @@ impl Transaction {
         if values.len() > MAXIMUM_ENTRIES {
             return refuse("Bundle.entry: a transaction has at most 1000 entries");
         }
-        let mut locations = HashMap::new();
-        let mut seen = HashSet::new();
-        let mut drafts = Vec::with_capacity(values.len());
-        for (index, value) in values.into_iter().enumerate() {
-            let draft = Draft::read(index, value)?;
-            if !seen.insert((draft.resource_type.clone(), draft.id.clone())) {
-                return refuse(format!(
-                    "Bundle.entry[{index}]: the same resource is in two entries"
-                ));
-            }
-            if let Some(full_url) = &draft.full_url {
-                locations.insert(
-                    full_url.clone(),
-                    format!("{}/{}", draft.resource_type, draft.id),
-                );
-            }
-            drafts.push(draft);
-        }
-        for draft in &mut drafts {
-            draft.resolve(&locations);
-        }
+        let drafts = drafts(values, HashMap::new())?;
         Ok(Self {
             entries: entries(drafts),
         })
+    }
+
+    /// What the registration's transaction does. It would copy the document for its resources, only
+    /// to find that the document holds them.
+    pub(super) fn of_registration(registration: Registration<'_>) -> Result<Self, RepositoryError> {
+        let (document, patient, others) = registration.into_parts();
+        let bundle = document.bundle();
+        let patient_id = patient
+            .full_url
+            .strip_prefix("urn:uuid:")
+            .map(str::to_owned);
+        let moved = Map::from_iter([(patient.full_url, patient.location.into())]);
+        let mut locations = held::locations(bundle, &moved);
+        let mut entries: Vec<Entry> = held::resources(bundle)
+            .filter(|(_, id, _)| Some(*id) != patient_id.as_deref())
+            .map(|(resource_type, id, resource)| {
+                let index = search::stored_index(resource_type, id, resource, &locations);
+                Entry::stored(resource_type, id, Content::InDocument, index)
+            })
+            .collect();
+        let id = document.id().to_string();
+        let content = Content::Text(json_text(bundle), Some(json_text(&moved.into())));
+        let index = search::stored_index("Bundle", &id, bundle, &HashMap::new());
+        entries.push(Entry {
+            is_document: true,
+            ..Entry::stored("Bundle", &id, content, index)
+        });
+        locations.insert(format!("urn:uuid:{id}"), format!("Bundle/{id}"));
+        entries.extend(self::entries(drafts(others, locations)?));
+        Ok(Self { entries })
     }
 
     pub(super) async fn execute(
@@ -198,9 +210,9 @@ impl Transaction {
         Ok(before)
     }
 
-    /// Stores contents, resources and what they are found by, in a statement each. Conflicts that
-    /// are impossible are not to be undone by SQLite, which it prepares for at some cost
-    /// (`OR FAIL`).
+    /// Stores contents, resources and what they are found by, in a statement each, which go to the
+    /// connection's thread together. Conflicts that are impossible are not to be undone by SQLite,
+    /// which it prepares for at some cost (`OR FAIL`).
     async fn store(
         &self,
         connection: &mut SqliteConnection,
@@ -249,14 +261,13 @@ impl Transaction {
             } => (document, true),
             _ => (numbers.get(&index).copied(), false),
         };
+        let mut statements: QueryBuilder<Sqlite> = QueryBuilder::new("");
         if !texts.is_empty() {
-            let mut query: QueryBuilder<Sqlite> =
-                QueryBuilder::new("INSERT OR FAIL INTO content (number, text, moved) ");
-            query.push_values(texts, |mut row, (number, text, moved)| {
+            statements.push("INSERT OR FAIL INTO content (number, text, moved) ");
+            statements.push_values(texts, |mut row, (number, text, moved)| {
                 row.push_bind(number).push_bind(text).push_bind(moved);
             });
-            let query = query.build().execute(&mut *connection);
-            query.await.map_err(DatabaseError::from)?;
+            statements.push(";");
         }
         let mut new = Vec::new();
         for (index, entry) in entries() {
@@ -284,11 +295,11 @@ impl Transaction {
             }
         }
         if !new.is_empty() {
-            let mut query: QueryBuilder<Sqlite> = QueryBuilder::new(
+            statements.push(
                 "INSERT OR FAIL INTO resource \
                  (resource_type, id, version, last_updated, content, is_held) ",
             );
-            query.push_values(new, |mut row, (entry, content, is_held)| {
+            statements.push_values(new, |mut row, (entry, content, is_held)| {
                 row.push_bind(&entry.resource_type)
                     .push_bind(&entry.id)
                     .push("1")
@@ -296,15 +307,14 @@ impl Transaction {
                     .push_bind(content)
                     .push_bind(is_held);
             });
-            let query = query.build().execute(&mut *connection);
-            query.await.map_err(DatabaseError::from)?;
+            statements.push(";");
         }
         // SQLite takes 32766 values in a statement, five for each row here.
         for rows in index_rows.chunks(6000) {
-            let mut query: QueryBuilder<Sqlite> = QueryBuilder::new(
+            statements.push(
                 "INSERT OR IGNORE INTO search_index (resource_type, parameter, value, system, id) ",
             );
-            query.push_values(rows, |mut values, (entry, row)| {
+            statements.push_values(rows, |mut values, (entry, row)| {
                 values
                     .push_bind(&entry.resource_type)
                     .push_bind(row.parameter)
@@ -312,14 +322,34 @@ impl Transaction {
                     .push_bind(&row.system)
                     .push_bind(&entry.id);
             });
-            let query = query.build().execute(&mut *connection);
-            query.await.map_err(DatabaseError::from)?;
+            statements.push(";");
+        }
+        if !statements.sql().as_str().is_empty() {
+            let statements = statements.build().execute(&mut *connection);
+            statements.await.map_err(DatabaseError::from)?;
         }
         Ok(())
     }
 }
 
 impl Entry {
+    /// A resource to be stored, whatever there is now.
+    fn stored(
+        resource_type: &str,
+        id: &str,
+        content: Content,
+        index: Vec<search::IndexRow>,
+    ) -> Self {
+        Self {
+            action: Action::Store { content, index },
+            resource_type: resource_type.to_owned(),
+            id: id.to_owned(),
+            is_document: false,
+            if_match: None,
+            if_none_exist: None,
+        }
+    }
+
     /// `ifMatch`: the version that the client knows is still the current one.
     fn check_version(&self, known: Option<&Known>) -> Result<(), RepositoryError> {
         let Some(expected) = self.if_match else {
@@ -380,7 +410,7 @@ async fn forget(
     let Some(resource) = super::read(&mut *connection, resource_type, id).await? else {
         return Ok(last_content);
     };
-    for row in search::stored_index(resource_type, id, &resource) {
+    for row in search::stored_index(resource_type, id, &resource, &HashMap::new()) {
         sqlx::query(
             "DELETE FROM search_index WHERE resource_type = ? AND parameter = ? AND value = ? \
              AND system = ? AND id = ?",
@@ -398,7 +428,7 @@ async fn forget(
         return Ok(last_content);
     }
     if resource_type == "Bundle" {
-        for (resource_type, id) in held::keys(&resource) {
+        for (resource_type, id, _) in held::resources(&resource) {
             if replaced
                 .iter()
                 .any(|(entry, _)| entry.resource_type == resource_type && entry.id == id)
@@ -449,6 +479,34 @@ async fn forget(
     Ok(last_content)
 }
 
+/// Reads the entries, and resolves their references to each other and to other `locations`.
+fn drafts(
+    values: Vec<Value>,
+    mut locations: HashMap<String, String>,
+) -> Result<Vec<Draft>, RepositoryError> {
+    let mut seen = HashSet::new();
+    let mut drafts = Vec::with_capacity(values.len());
+    for (index, value) in values.into_iter().enumerate() {
+        let draft = Draft::read(index, value)?;
+        if !seen.insert((draft.resource_type.clone(), draft.id.clone())) {
+            return refuse(format!(
+                "Bundle.entry[{index}]: the same resource is in two entries"
+            ));
+        }
+        if let Some(full_url) = &draft.full_url {
+            locations.insert(
+                full_url.clone(),
+                format!("{}/{}", draft.resource_type, draft.id),
+            );
+        }
+        drafts.push(draft);
+    }
+    for draft in &mut drafts {
+        draft.resolve(&locations);
+    }
+    Ok(drafts)
+}
+
 /// Prepares everything that needs no database. What the transaction's document holds is left to
 /// it.
 fn entries(drafts: Vec<Draft>) -> Vec<Entry> {
@@ -478,14 +536,14 @@ fn entries(drafts: Vec<Draft>) -> Vec<Entry> {
                 }
                 Some((document, _)) if draft.is_document() && draft.id == **document => {
                     let moved = moved.as_ref().filter(|moved| !moved.is_empty());
-                    let moved = moved.map(|moved| Value::from(moved.clone()).to_string());
-                    Content::Text(resource.to_string(), moved)
+                    let moved = moved.map(|moved| json_text(&moved.clone().into()));
+                    Content::Text(json_text(resource), moved)
                 }
-                _ => Content::Text(resource.to_string(), None),
+                _ => Content::Text(json_text(resource), None),
             };
             Action::Store {
                 content,
-                index: search::stored_index(resource_type, id, resource),
+                index: search::stored_index(resource_type, id, resource, &HashMap::new()),
             }
         })
         .collect();
