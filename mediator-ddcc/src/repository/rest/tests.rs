@@ -44,10 +44,13 @@ struct Double {
     repository: RestRepository,
 }
 
+/// What the double answers instead of what it would.
+type Answering = dyn Fn(&Asked, &str) -> Option<Reply> + Send + Sync;
+
 #[derive(Clone)]
 struct Behaviour {
     asked: Arc<Mutex<Vec<Asked>>>,
-    reply: Arc<dyn Fn(&Asked, &str) -> Option<Reply> + Send + Sync>,
+    reply: Arc<Answering>,
     url: Arc<Mutex<String>>,
 }
 

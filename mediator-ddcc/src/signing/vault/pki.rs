@@ -123,7 +123,7 @@ impl VaultPki {
         }
         let usages = certificate.extended_key_usages();
         let is_for = |usage: &&str| usages.iter().any(|found| found == usage);
-        if !usages.is_empty() && !KEY_USAGES.iter().all(|usage| is_for(usage)) {
+        if !usages.is_empty() && !KEY_USAGES.iter().all(is_for) {
             let usages = KEY_USAGES.join(",");
             return Err(refused(format!(
                 "its extended key usages do not allow test results and vaccinations: `vault patch {role} server_flag=false client_flag=false ext_key_usage_oids={usages}`"
