@@ -13,6 +13,7 @@ mod repository;
 mod signing;
 mod token_issuer;
 mod transformer;
+mod vault;
 
 use std::io::{self, Write as _};
 use std::process::ExitCode;

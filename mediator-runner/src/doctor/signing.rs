@@ -10,6 +10,7 @@ use mediator_ddcc::signing::{
 use super::certificates::valid;
 use super::check::Check;
 use super::finding::Finding;
+use super::vault;
 use crate::configuration::Configuration;
 use crate::service::signer::{KEYS, certificates_folder};
 
@@ -24,6 +25,9 @@ pub(super) fn check(configuration: &Configuration) -> Check {
 
 async fn look(configuration: &Configuration) -> Vec<Finding> {
     let signing = &configuration.signing;
+    if signing.vault.url.is_some() {
+        return vault::look(configuration).await;
+    }
     let keys_folder = signing
         .keys_folder
         .clone()

@@ -1,6 +1,6 @@
 //! What signs certificates.
 
-mod vault;
+pub(crate) mod vault;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

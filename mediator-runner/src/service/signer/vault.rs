@@ -19,21 +19,21 @@ use super::certificates_folder;
 use crate::configuration::Configuration;
 
 /// In messages, and the group of its calls in OpenHIM.
-const NAME: &str = "Vault";
+pub(crate) const NAME: &str = "Vault";
 /// Between two attempts to start.
 const PAUSE: Duration = Duration::from_secs(2);
 
 /// Keys and certificates, and the Vault that they are in.
-pub(super) struct InVault {
-    pub(super) management: KeyManagement,
-    transit: Arc<VaultTransit>,
+pub(crate) struct InVault {
+    pub(crate) management: KeyManagement,
+    pub(crate) transit: Arc<VaultTransit>,
 }
 
 /// Vault's keys with the certificates of this store. Nothing is sent yet.
 ///
 /// # Errors
 /// [`StartError::Vault`].
-pub(super) fn key_management(
+pub(crate) fn key_management(
     configuration: &Configuration,
     certificates: CertificateStore,
 ) -> Result<InVault, StartError> {
