@@ -125,6 +125,26 @@ async fn created_on_a_condition_and_deleted() {
 }
 
 #[tokio::test]
+async fn a_search_finds_what_was_stored_since_the_last_one() {
+    let Some(server) = server().await else { return };
+    let repository = repository(&settings(server));
+    let value = format!("urn:since|{}", Uuid::new_v4());
+    let criteria = [("identifier", &*value)];
+    for expected in 0..3 {
+        let found = repository.search("Patient", &criteria).await.unwrap();
+        assert_eq!(found.len(), expected);
+        let identifier =
+            json!([{"system": "urn:since", "value": value.split_once('|').unwrap().1}]);
+        let patient =
+            json!({"resourceType": "Patient", "id": Uuid::new_v4(), "identifier": identifier});
+        repository
+            .transaction(transaction(json!([put(patient)])))
+            .await
+            .unwrap();
+    }
+}
+
+#[tokio::test]
 async fn every_page_of_a_search_is_read() {
     let Some(server) = server().await else { return };
     let repository = repository(&settings(server));

@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 
 use http::HeaderValue;
+use http::header::CACHE_CONTROL;
 use mediator_core::back_end::BackEndAnswer;
 use serde_json::Value;
 use url::form_urlencoded;
@@ -43,6 +44,8 @@ impl RestRepository {
         let answer = call
             // A parameter that it does not know must not be left out of the search.
             .header(PREFER, HeaderValue::from_static("handling=strict"))
+            // HAPI FHIR gives the result of a minute ago otherwise, without what was stored since.
+            .header(CACHE_CONTROL, HeaderValue::from_static("no-cache"))
             .body(form, "application/x-www-form-urlencoded")
             .safe_to_repeat()
             .send()

@@ -489,6 +489,7 @@ async fn pages_are_followed_on_the_same_server_only_and_not_for_ever() {
     assert_eq!(ids, ["0", "1", "2", "3", "4"]);
     let asked = double.asked().remove(0);
     assert_eq!(asked.headers["prefer"], "handling=strict");
+    assert_eq!(asked.headers["cache-control"], "no-cache");
     let form: BTreeMap<String, String> = url::form_urlencoded::parse(&asked.body)
         .into_owned()
         .collect();
