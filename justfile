@@ -25,6 +25,11 @@ verify +INPUT:
 serve *ARGS:
     cargo run --release --locked -p mediator-runner -- serve {{ARGS}}
 
+# Servers to try the mediator with, all or those named, until Ctrl-C (SERVERS_FOR_TESTS says where
+# tests/servers/install has put them); prints the settings to use them with
+servers *NAMES:
+    cargo run --quiet --locked -p real-servers --example servers -- {{NAMES}}
+
 # Criterion benchmarks, all or those whose name contains FILTER
 bench FILTER="":
     cargo bench --workspace --locked --benches -- {{FILTER}}

@@ -35,4 +35,5 @@ pub mod openhim_core;
 pub mod postgresql;
 mod process;
 pub mod softhsm;
+pub mod together;
 pub mod vault;
