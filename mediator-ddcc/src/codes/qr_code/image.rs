@@ -24,15 +24,11 @@ pub(super) fn png(modules: &Modules) -> Vec<u8> {
     let mut line: Vec<u8> = Vec::with_capacity(1 + stride);
     for row in modules.rows() {
         // Four pixels are half a byte, and the margin of a row is as wide as the quiet zone.
-        let bytes = row.pairs().map(|pair| match pair {
-            0b00 => 0xFF,
-            0b01 => 0x0F,
-            0b10 => 0xF0,
-            _ => 0x00,
-        });
+        let pairs = row.pairs();
+        let bytes = pairs.iter().take(stride);
         line.clear();
         line.push(NO_FILTER);
-        line.extend(bytes.take(stride));
+        line.extend(bytes.map(|pair| [0xFF, 0x0F, 0xF0, 0x00][usize::from(*pair)]));
         data.add(&line, SCALE);
     }
     add_quiet(&mut data);

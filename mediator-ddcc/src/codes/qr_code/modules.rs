@@ -38,12 +38,11 @@ impl Row {
     }
 
     /// The modules two by two from the left margin on; the lower bit is the left one.
-    pub(super) fn pairs(&self) -> impl Iterator<Item = u8> {
-        let pairs = self.0.iter();
-        pairs.flat_map(|word| {
-            (0..64)
-                .step_by(2)
-                .map(move |bit| (word >> bit & 0b11) as u8)
+    pub(super) fn pairs(&self) -> [u8; 96] {
+        let [low, middle, high] = self.0;
+        std::array::from_fn(|pair| {
+            let word = [low, middle, high][pair / 32];
+            (word >> (2 * (pair % 32)) & 0b11) as u8
         })
     }
 
