@@ -34,6 +34,7 @@ pub(super) fn needed(method: &Method, route: &str) -> Needed {
         (
             "GET",
             "/ddcc/Bundle/{id}"
+            | "/ddcc/Composition/{id}/$document"
             | "/ddcc/DocumentReference"
             | "/ddcc/DocumentReference/{id}"
             | "/ddcc/DocumentReference/{id}/$getQRCode"
@@ -68,6 +69,8 @@ mod tests {
     #[test]
     fn a_head_is_for_who_may_get() {
         let expected = Needed::Permission(Permission::Read);
-        assert_eq!(needed(&Method::HEAD, "/ddcc/Bundle/{id}"), expected);
+        for route in ["/ddcc/Bundle/{id}", "/ddcc/Composition/{id}/$document"] {
+            assert_eq!(needed(&Method::HEAD, route), expected);
+        }
     }
 }
