@@ -2,7 +2,7 @@
 //!
 //! A caller shows who it is in one of three ways, each with [`Grants`] of its own: a bearer token of
 //! an OpenID Connect provider such as Keycloak ([`BearerTokens`]), a client certificate
-//! ([`ClientCertificate`](crate::server::ClientCertificate)), or OpenHIM core, which says for whom it
+//! ([`ClientCertificate`]), or OpenHIM core, which says for whom it
 //! asks and is believed when it has shown that it is core ([`OpenHimPeer`]). What the permissions are
 //! called is the mediator's affair.
 //!
@@ -106,7 +106,7 @@ impl Authentication {
     }
 
     /// Takes client certificates, which the [server](crate::server::TlsSettings) must ask for.
-    /// Grants name them as [`certificate_names`] does.
+    /// Grants name them as [`certificate_names()`] does.
     #[must_use]
     pub fn client_certificates(mut self, grants: Grants) -> Self {
         self.client_certificates = Some(Arc::new(grants));

@@ -6,8 +6,8 @@
 //!   are put there from the [`Definitions`] of this program; what Matchbox has stays as it is,
 //!   unless [`Upload::Always`]. Matchbox takes uploads when `matchbox.fhir.context.onlyOneEngine`
 //!   is set; it keeps them in memory, so this happens again after it was started anew.
-//! - **Errors** ([`fault`]): only what is wrong with the input is [`TransformerError::Failed`].
-//! - **Ids** ([`generated_ids`]): Matchbox knows no seed, so the UUIDs that it makes at random are
+//! - **Errors** (`fault.rs`): only what is wrong with the input is [`TransformerError::Failed`].
+//! - **Ids** (`generated_ids.rs`): Matchbox knows no seed, so the UUIDs that it makes at random are
 //!   replaced by ones that follow from the seed.
 //! - **Logical models**: Matchbox writes the model's name as `resourceType`; it is taken away, as a
 //!   model is no resource.
