@@ -77,6 +77,8 @@ impl RealKeycloak {
             running: Mutex::new(Some(process)),
             http: reqwest::Client::builder()
                 .timeout(Duration::from_secs(60))
+                // A connection ends with the runtime of the test that opened it, and tests share this.
+                .pool_max_idle_per_host(0)
                 .build()
                 .unwrap(),
         })
@@ -498,6 +500,8 @@ async fn start(installation: &Installation, home: &Path, port: u16) -> Result<Pr
         .arg(installation.path("lib/quarkus-run.jar"))
         .arg("io.quarkus.bootstrap.runner.QuarkusEntryPoint")
         .args(["start", "--optimized", "--import-realm", "--cache=local"])
+        // Written at once, or the last half second is lost when it is killed.
+        .arg("--db-url-properties=;NON_KEYWORDS=VALUE;WRITE_DELAY=0")
         .args(["--http-enabled=true", "--http-host=127.0.0.1"])
         .arg(format!("--http-port={port}"))
         .arg(format!("--hostname={}", base(port)));
