@@ -93,6 +93,18 @@ pub enum TransformError {
         /// What does not fit.
         reason: String,
     },
+    /// The transform would do more than its [`Limits`](crate::Limits) allow.
+    #[error("map {map}, group {group}, rule {rule}: {limit}")]
+    Limit {
+        /// Canonical url of the map whose rule ran.
+        map: String,
+        /// Name of its group.
+        group: String,
+        /// Name of the rule.
+        rule: String,
+        /// Which limit it reached.
+        limit: String,
+    },
 }
 
 fn lines(errors: &[SyntaxError]) -> String {

@@ -85,6 +85,9 @@ mod output;
 mod program;
 mod seeded_uuid;
 
+pub use engine::TransformOptions;
+pub use engine::limits::Limits;
+pub use engine::trace::{GroupCall, Trace, TraceEntry, TraceEvent};
 pub use error::{MapError, SyntaxError, TransformError, Warning};
 pub use library::{CompiledMaps, MapLibrary};
 pub use outline::MapOutline;

@@ -8,7 +8,8 @@ use uuid::Uuid;
 
 use crate::concept_map::{self, Translations};
 use crate::definitions::Definitions;
-use crate::engine;
+use crate::engine::trace::Trace;
+use crate::engine::{self, TransformOptions};
 use crate::error::{MapError, TransformError, Warning};
 use crate::language::map_parser;
 use crate::language::syntax::StructureMap;
@@ -131,6 +132,34 @@ impl CompiledMaps {
     /// # Errors
     /// [`TransformError`], naming the rule.
     pub fn transform(&self, url: &str, input: &Value, seed: Uuid) -> Result<Value, TransformError> {
-        engine::transform(&self.program, &self.definitions, url, input, seed)
+        self.transform_with(url, input, &TransformOptions::with_seed(seed))
+    }
+
+    /// As [`Self::transform`], within other limits.
+    ///
+    /// # Errors
+    /// [`TransformError`], naming the rule.
+    pub fn transform_with(
+        &self,
+        url: &str,
+        input: &Value,
+        options: &TransformOptions,
+    ) -> Result<Value, TransformError> {
+        engine::transform(&self.program, &self.definitions, url, input, options, None)
+    }
+
+    /// As [`Self::transform_with`], and tells what it did, also when it fails.
+    ///
+    /// # Errors
+    /// [`TransformError`], naming the rule.
+    pub fn transform_traced(
+        &self,
+        url: &str,
+        input: &Value,
+        options: &TransformOptions,
+        trace: &mut Trace,
+    ) -> Result<Value, TransformError> {
+        let trace = Some(trace);
+        engine::transform(&self.program, &self.definitions, url, input, options, trace)
     }
 }

@@ -358,23 +358,6 @@ fn groups_run_inside_one_another_up_to_a_limit() {
 }
 
 #[test]
-fn a_transform_ends() {
-    // Every group runs the next one twice: 2 to the 40th rules.
-    let mut text = PATIENT_TO_PATIENT.to_owned();
-    for level in 0..40 {
-        let next = format!("G{}", level + 1);
-        text.push_str(&format!(
-            "group G{level}(source s : Source, target t : Target) {{ s -> t then {next}(s, t), {next}(s, t) \"r\"; }}\n"
-        ));
-    }
-    text.push_str("group G40(source s, target t) { s -> t.id = 'x' \"r\"; }");
-    let error = compile(&text)
-        .unwrap()
-        .transform(URL, &patient(), Uuid::nil());
-    assert!(error.unwrap_err().to_string().contains("rules would run"));
-}
-
-#[test]
 fn default_groups_create_what_their_types_tell() {
     let groups = r#"
         group Name(source s : HumanName, target t : HumanName) <<types>> {

@@ -192,6 +192,41 @@ impl Definitions {
         false
     }
 
+    /// Whether the type is this one, as HL7's engine compares types: by name, so that an element
+    /// with elements of its own is a BackboneElement. Of an abstract type, whether it is derived
+    /// from it.
+    pub(crate) fn is_exactly(&self, id: TypeId, wanted: TypeId) -> bool {
+        id == wanted
+            || self.published(id) == wanted
+            || (self.is_abstract(wanted) && self.is_a(id, wanted))
+    }
+
+    fn is_abstract(&self, id: TypeId) -> bool {
+        matches!(
+            self.name(id),
+            "Element" | "BackboneElement" | "Resource" | "DomainResource"
+        )
+    }
+
+    /// The type by which an element is known outside of its resource: for an element with elements
+    /// of its own it is what that is derived from.
+    pub(crate) fn published(&self, id: TypeId) -> TypeId {
+        match self.get(id) {
+            Some(definition)
+                if definition.kind == Kind::Complex && definition.name.contains('.') =>
+            {
+                definition.base.unwrap_or(id)
+            }
+            _ => id,
+        }
+    }
+
+    /// The type, and the types that it is derived from, as far as something can be of them.
+    pub(crate) fn concrete_bases(&self, id: TypeId) -> impl Iterator<Item = TypeId> {
+        let base = |id: &TypeId| self.get(*id).and_then(|definition| definition.base);
+        std::iter::successors(Some(id), base).filter(|id| !self.is_abstract(*id))
+    }
+
     /// The type of a resource, from its `resourceType`.
     pub(crate) fn of_resource(&self, resource: &Value) -> Option<TypeId> {
         let name = resource.get("resourceType")?.as_str()?;

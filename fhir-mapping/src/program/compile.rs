@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::scope::{Refusal, Scope, plain_name};
 use super::{
     Call, Defaults, Entry, Group, GroupId, MapEntry, Operand, Program, Rule, Source, Target,
-    Transform,
+    Transform, TranslationResult,
 };
 use crate::concept_map::Translations;
 use crate::definitions::{Definitions, TypeId};
@@ -384,6 +384,7 @@ impl GroupCompiler<'_, '_> {
             targets,
             rules,
             calls,
+            shared: Vec::new(),
             default_group,
         })
     }
@@ -482,7 +483,7 @@ impl GroupCompiler<'_, '_> {
                 if slot == next {
                     self.scope.slots += 1;
                 }
-                Transform::Share(slot)
+                Transform::Share(vec![slot])
             }
             (_, Some(mode)) => {
                 let mode = match mode {
@@ -651,9 +652,9 @@ impl GroupCompiler<'_, '_> {
                 ));
             }
         };
-        let only_code = match result {
-            "code" => true,
-            "Coding" | "coding" => false,
+        let result = match result {
+            "code" => TranslationResult::Code,
+            "Coding" | "coding" => TranslationResult::Coding,
             other => {
                 return Err(refuse(format!(
                     "translate gives 'code' or 'Coding'; {other} is not supported"
@@ -668,7 +669,7 @@ impl GroupCompiler<'_, '_> {
         Ok(Transform::Translate {
             translations: Arc::clone(translations),
             source: self.operand(source)?,
-            only_code,
+            result,
         })
     }
 

@@ -65,6 +65,8 @@ pub(crate) struct Rule {
     pub(crate) targets: Vec<Target>,
     pub(crate) rules: Vec<Rule>,
     pub(crate) calls: Vec<Call>,
+    /// Slots of what the rule's own rules share: they begin anew each time that the rule runs.
+    pub(crate) shared: Vec<usize>,
     /// Slots of the source and the target that a default group is run with.
     pub(crate) default_group: Option<(usize, usize)>,
 }
@@ -101,11 +103,13 @@ pub(crate) struct Target {
 }
 
 #[derive(Debug)]
+#[expect(dead_code, reason = "the compiler does not make all of them yet")]
 pub(crate) enum Transform {
     /// An empty item of the element.
     Make,
-    /// One item of the element for all rules that share the slot.
-    Share(usize),
+    /// One item of the element for all rules that share the first slot; what another slot has
+    /// already, is taken instead.
+    Share(Vec<usize>),
     Copy(Operand),
     /// An expression about an item.
     Evaluate(Operand, Compiled),
@@ -116,12 +120,14 @@ pub(crate) enum Transform {
     CreateImplied(Option<usize>),
     Truncate(Operand, Operand),
     Append(Vec<Operand>),
+    /// Text of a format, if there is a first one, in another format.
+    Escape(Operand, Option<TextFormat>, TextFormat),
     Uuid,
     Cast(Operand, TypeId),
     Translate {
         source: Operand,
         translations: Translations,
-        only_code: bool,
+        result: TranslationResult,
     },
     /// `Type/id` of a resource that is being built.
     Reference(Operand),
@@ -131,6 +137,57 @@ pub(crate) enum Transform {
     Object(TypeId, Vec<(&'static str, Operand)>),
     /// A CodeableConcept of one coding of these elements.
     Concept(TypeId, Vec<(&'static str, Operand)>),
+    QuantityOfText(TypeId, Operand),
+    /// An Identifier of these elements; its type, if there is one, is a code.
+    Identifier(TypeId, Vec<(&'static str, Operand)>),
+    ContactPointOfValue(TypeId, Operand),
+}
+
+/// What `translate` gives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(dead_code, reason = "the compiler does not make all of them yet")]
+pub(crate) enum TranslationResult {
+    Code,
+    System,
+    Display,
+    Coding,
+    CodeableConcept,
+}
+
+/// A format that `escape` knows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(
+    not(test),
+    expect(dead_code, reason = "the compiler does not make them yet")
+)]
+pub(crate) enum TextFormat {
+    Json,
+    Xml,
+}
+
+impl Transform {
+    /// Its name in the language, for an author.
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Self::Make | Self::Create(_) | Self::CreateImplied(_) => "create",
+            Self::Share(_) => "share",
+            Self::Copy(Operand::Expression(_)) | Self::Evaluate(..) => "evaluate",
+            Self::Copy(_) | Self::Default(_) => "copy",
+            Self::Truncate(..) => "truncate",
+            Self::Append(_) => "append",
+            Self::Escape(..) => "escape",
+            Self::Uuid => "uuid",
+            Self::Cast(..) => "cast",
+            Self::Translate { .. } => "translate",
+            Self::Reference(_) => "reference",
+            Self::Pointer(_) => "pointer",
+            Self::Object(..) => "a data type",
+            Self::Concept(..) => "cc",
+            Self::QuantityOfText(..) => "qty",
+            Self::Identifier(..) => "id",
+            Self::ContactPointOfValue(..) => "cp",
+        }
+    }
 }
 
 /// A parameter.

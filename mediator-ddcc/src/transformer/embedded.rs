@@ -79,6 +79,12 @@ impl Transformer for EmbeddedTransformer {
                 group,
                 rule,
                 reason,
+            }
+            | TransformError::Limit {
+                map,
+                group,
+                rule,
+                limit: reason,
             } => TransformerError::Failed {
                 map_url: map,
                 reason: format!("group {group}, rule {rule}: {reason}"),
