@@ -84,6 +84,7 @@ mod outline;
 mod output;
 mod program;
 mod seeded_uuid;
+pub mod terminology;
 
 pub use engine::TransformOptions;
 pub use engine::limits::Limits;

@@ -15,6 +15,7 @@ use crate::language::map_parser;
 use crate::language::syntax::StructureMap;
 use crate::program::Program;
 use crate::program::compile::{self, Loaded};
+use crate::terminology::{LoadedTerminology, Terminology};
 
 /// Maps and what they refer to, before they are compiled. FHIR R4's types are known from the
 /// start.
@@ -23,6 +24,7 @@ pub struct MapLibrary {
     maps: Vec<StructureMap>,
     definitions: Definitions,
     concept_maps: HashMap<String, Translations>,
+    terminology: LoadedTerminology,
     warnings: Vec<Warning>,
 }
 
@@ -40,6 +42,7 @@ impl MapLibrary {
             maps: Vec::new(),
             definitions: Definitions::new(),
             concept_maps: HashMap::new(),
+            terminology: LoadedTerminology::new(),
             warnings: Vec::new(),
         }
     }
@@ -86,7 +89,29 @@ impl MapLibrary {
     pub fn add_concept_map(&mut self, resource: &Value) -> Result<(), MapError> {
         let (url, mappings) = concept_map::read(resource)?;
         self.concept_maps.insert(url, Arc::new(mappings));
-        Ok(())
+        self.terminology.add_concept_map(resource)
+    }
+
+    /// Adds a ValueSet, which `memberOf` finds by its url. One of the same url is replaced.
+    ///
+    /// # Errors
+    /// [`MapError::Resource`] when it is no ValueSet or has no url.
+    pub fn add_value_set(&mut self, resource: &Value) -> Result<(), MapError> {
+        self.terminology.add_value_set(resource)
+    }
+
+    /// Adds a CodeSystem, for ValueSets that have every code of it.
+    ///
+    /// # Errors
+    /// [`MapError::Resource`] when it is no CodeSystem or has no url.
+    pub fn add_code_system(&mut self, resource: &Value) -> Result<(), MapError> {
+        self.terminology.add_code_system(resource)
+    }
+
+    /// Whom to ask about ValueSets and ConceptMaps that are not added, such as a client of a
+    /// terminology server.
+    pub fn set_terminology_server(&mut self, server: Arc<dyn Terminology>) {
+        self.terminology.set_server(server);
     }
 
     /// Resolves every name in every map.
@@ -103,6 +128,7 @@ impl MapLibrary {
         Ok(CompiledMaps {
             program,
             definitions: self.definitions,
+            terminology: self.terminology,
         })
     }
 }
@@ -112,6 +138,7 @@ impl MapLibrary {
 pub struct CompiledMaps {
     program: Program,
     definitions: Definitions,
+    terminology: LoadedTerminology,
 }
 
 impl CompiledMaps {
@@ -124,6 +151,12 @@ impl CompiledMaps {
     /// The urls of all maps.
     pub fn urls(&self) -> impl Iterator<Item = &str> {
         self.program.maps.iter().map(|map| map.url.as_str())
+    }
+
+    /// What is known about codes: what was added, and the terminology server if one was set.
+    #[must_use]
+    pub fn terminology(&self) -> &LoadedTerminology {
+        &self.terminology
     }
 
     /// Runs the map `url` on FHIR JSON. The UUIDs that it makes follow from `seed`: the same seed
