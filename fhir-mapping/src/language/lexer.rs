@@ -42,6 +42,44 @@ impl Token {
     }
 }
 
+/// A token and where it stands.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Lexed {
+    pub(crate) token: Token,
+    pub(crate) position: Position,
+    pub(crate) span: Span,
+}
+
+/// Bytes of the text, from `begin` up to and without `end`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Span {
+    pub(crate) begin: usize,
+    pub(crate) end: usize,
+}
+
+impl Span {
+    pub(crate) fn of<'t>(&self, text: &'t str) -> &'t str {
+        text.get(self.begin..self.end).unwrap_or_default()
+    }
+}
+
+/// A comment with its slashes or stars, without the end of the line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Comment {
+    pub(crate) span: Span,
+    /// Line on which it begins.
+    pub(crate) line: usize,
+    /// Index of the token that follows it.
+    pub(crate) before: usize,
+}
+
+/// What a text consists of; its last token is the end.
+#[derive(Debug)]
+pub(crate) struct Tokens {
+    pub(crate) tokens: Vec<Lexed>,
+    pub(crate) comments: Vec<Comment>,
+}
+
 /// Longest first, so that `->` is never read as `-` and `>`.
 const SYMBOLS: [&str; 34] = [
     "<<", ">>", "->", "<=", ">=", "!=", "!~", "==", "..", "(", ")", "{", "}", "[", "]", ".", ",",
@@ -56,25 +94,44 @@ pub(crate) struct Lexer<'t> {
     rest: &'t str,
     position: Position,
     in_header: bool,
+    comments: Vec<Comment>,
+    count: usize,
 }
 
-pub(crate) fn tokens(text: &str) -> Result<Vec<(Token, Position)>, SyntaxError> {
-    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+/// The text that positions and spans are of: a byte order mark is not part of it.
+pub(crate) fn without_byte_order_mark(text: &str) -> &str {
+    text.strip_prefix('\u{feff}').unwrap_or(text)
+}
+
+pub(crate) fn tokens(text: &str) -> Result<Tokens, SyntaxError> {
+    let text = without_byte_order_mark(text);
     let mut lexer = Lexer {
         text,
         rest: text,
         position: Position { line: 1, column: 1 },
         in_header: true,
+        comments: Vec::new(),
+        count: 0,
     };
     let mut tokens = Vec::new();
     loop {
         lexer.skip_blank()?;
         let position = lexer.position;
+        let begin = lexer.offset();
         let token = lexer.next()?;
+        let end = lexer.offset();
         let ended = token == Token::End;
-        tokens.push((token, position));
+        tokens.push(Lexed {
+            token,
+            position,
+            span: Span { begin, end },
+        });
+        lexer.count += 1;
         if ended {
-            return Ok(tokens);
+            return Ok(Tokens {
+                tokens,
+                comments: lexer.comments,
+            });
         }
     }
 }
@@ -104,6 +161,20 @@ impl<'t> Lexer<'t> {
         taken
     }
 
+    fn offset(&self) -> usize {
+        self.text.len() - self.rest.len()
+    }
+
+    fn comment(&mut self, begin: usize, line: usize) {
+        let end = self.offset();
+        let end = begin + self.text[begin..end].trim_end().len();
+        self.comments.push(Comment {
+            span: Span { begin, end },
+            line,
+            before: self.count,
+        });
+    }
+
     fn take_while(&mut self, wanted: impl Fn(char) -> bool) -> &'t str {
         let end = self.rest.find(|c| !wanted(c)).unwrap_or(self.rest.len());
         self.take(end)
@@ -129,13 +200,16 @@ impl<'t> Lexer<'t> {
                 if metadata {
                     return Ok(());
                 }
-                self.take_while(|c| c != '\n');
+                let (begin, line) = (self.offset(), self.position.line);
+                self.take_while(|c| !matches!(c, '\n' | '\r'));
+                self.comment(begin, line);
             } else if self.rest.starts_with("/*") {
-                let begin = self.position;
+                let (begin, position) = (self.offset(), self.position);
                 let Some(end) = self.rest[2..].find("*/") else {
-                    return Err(self.fail(begin, "`*/`", "a comment without end"));
+                    return Err(self.fail(position, "`*/`", "a comment without end"));
                 };
                 self.take(end + 4);
+                self.comment(begin, position.line);
             } else {
                 return Ok(());
             }
@@ -267,7 +341,8 @@ mod tests {
     use super::*;
 
     fn lexed(text: &str) -> Vec<Token> {
-        let mut tokens: Vec<Token> = tokens(text).unwrap().into_iter().map(|t| t.0).collect();
+        let tokens = tokens(text).unwrap().tokens.into_iter();
+        let mut tokens: Vec<Token> = tokens.map(|lexed| lexed.token).collect();
         assert_eq!(tokens.pop(), Some(Token::End));
         tokens
     }
@@ -318,8 +393,26 @@ mod tests {
     fn positions_count_lines_and_characters() {
         let error = tokens("é a\n  b").unwrap_err();
         assert_eq!((error.line, error.column), (1, 1));
-        let tokens = super::tokens("'é' a\n  b").unwrap();
-        assert_eq!(tokens[1].1, Position { line: 1, column: 5 });
-        assert_eq!(tokens[2].1, Position { line: 2, column: 3 });
+        let text = "'é' a\n  b";
+        let tokens = super::tokens(text).unwrap().tokens;
+        assert_eq!(tokens[1].position, Position { line: 1, column: 5 });
+        assert_eq!(tokens[2].position, Position { line: 2, column: 3 });
+        assert_eq!(tokens[0].span.of(text), "'é'");
+        assert_eq!(tokens[2].span.of(text), "b");
+    }
+
+    #[test]
+    fn comments_stand_before_the_token_that_follows_them() {
+        let text = "/// a\n// one \r\ngroup /* two\n */ b // three";
+        let found = super::tokens(text).unwrap();
+        let comments: Vec<(&str, usize, usize)> = found
+            .comments
+            .iter()
+            .map(|comment| (comment.span.of(text), comment.line, comment.before))
+            .collect();
+        assert_eq!(
+            comments,
+            [("// one", 2, 2), ("/* two\n */", 3, 3), ("// three", 4, 4)]
+        );
     }
 }

@@ -2,4 +2,5 @@
 
 pub(crate) mod lexer;
 pub(crate) mod map_parser;
+pub(crate) mod spacing;
 pub(crate) mod syntax;
