@@ -54,6 +54,15 @@ impl MapLibrary {
     /// [`MapError::Syntax`] with every mistake's line and column, and what was expected there.
     pub fn add_map(&mut self, text: &str) -> Result<&str, MapError> {
         let (map, tolerated) = map_parser::parse(text).map_err(MapError::Syntax)?;
+        let mut unmapped = map.concept_maps.iter().flat_map(|one| &one.unmapped);
+        if let Some(unmapped) = unmapped.next() {
+            return Err(MapError::Compile {
+                map: map.url.clone(),
+                line: unmapped.position.line,
+                column: unmapped.position.column,
+                reason: "`unmapped` is not supported".to_owned(),
+            });
+        }
         self.maps.retain(|other| other.url != map.url);
         self.warnings.retain(|warning| warning.map != map.url);
         self.warnings
@@ -65,6 +74,17 @@ impl MapLibrary {
             }));
         self.maps.push(map);
         Ok(self.maps.last().map_or("", |map| map.url.as_str()))
+    }
+
+    /// Adds a map that is a StructureMap resource, of FHIR R4, R4B or R5, and returns its url. One
+    /// of the same url is replaced. Lines and columns of later errors are those of the text that
+    /// [`from_json`](crate::structure_map::from_json) writes.
+    ///
+    /// # Errors
+    /// [`MapError::Resource`] naming the element that is missing or that is no part of a map.
+    pub fn add_structure_map(&mut self, resource: &Value) -> Result<&str, MapError> {
+        let written = crate::structure_map::from_json(resource)?;
+        self.add_map(&written.text)
     }
 
     /// What was tolerated in the maps that were added, in their order.
