@@ -53,6 +53,9 @@ def lines(structure):
         elif any(other.startswith(path + ".") for other in paths):
             types[path] = [f"{path} t {codes[0]}"]
             codes = [path]
+        if kind == "r" and name == "id" and parent == paths[0]:
+            # R4's definitions say string, its pages and later versions id.
+            codes = ["id"]
         word = name.removesuffix("[x]")
         if value(element, "max") != "1":
             word += "*"

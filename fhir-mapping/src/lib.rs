@@ -76,7 +76,7 @@ mod concept_map;
 mod definitions;
 mod engine;
 mod error;
-mod fhirpath;
+pub mod fhirpath;
 mod format;
 mod item;
 mod language;

@@ -198,7 +198,7 @@ impl CompiledMaps {
         input: &Value,
         options: &TransformOptions,
     ) -> Result<Value, TransformError> {
-        engine::transform(&self.program, &self.definitions, url, input, options, None)
+        self.run(url, input, options, None)
     }
 
     /// As [`Self::transform_with`], and tells what it did, also when it fails.
@@ -212,7 +212,24 @@ impl CompiledMaps {
         options: &TransformOptions,
         trace: &mut Trace,
     ) -> Result<Value, TransformError> {
-        let trace = Some(trace);
-        engine::transform(&self.program, &self.definitions, url, input, options, trace)
+        self.run(url, input, options, Some(trace))
+    }
+
+    fn run(
+        &self,
+        url: &str,
+        input: &Value,
+        options: &TransformOptions,
+        trace: Option<&mut Trace>,
+    ) -> Result<Value, TransformError> {
+        engine::transform(
+            &self.program,
+            &self.definitions,
+            &self.terminology,
+            url,
+            input,
+            options,
+            trace,
+        )
     }
 }

@@ -507,10 +507,10 @@ fn what_is_not_there_or_not_supported_is_refused_by_name() {
             "HumanName has no element famly",
         ),
         (
-            "s as x where resolve() = 1 -> t.id = 'x' \"r\";",
+            "s as x where htmlChecks() = 1 -> t.id = 'x' \"r\";",
             1,
             14,
-            "the FHIRPath function resolve is not supported",
+            "the FHIRPath function htmlChecks is not supported",
         ),
         (
             "s as x where name.first(1).exists() -> t.id = 'x' \"r\";",

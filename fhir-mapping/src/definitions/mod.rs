@@ -68,7 +68,7 @@ pub(crate) struct Primitives {
     pub(crate) uri: TypeId,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Definitions {
     r4: &'static r4::Types,
     own: Vec<TypeDefinition>,

@@ -16,10 +16,12 @@ use uuid::Uuid;
 use crate::definitions::{Definitions, Kind, TypeId, UNKNOWN};
 use crate::error::TransformError;
 use crate::fhirpath::evaluate::{Evaluator, Variables};
+use crate::fhirpath::session::Session;
 use crate::item::Item;
 use crate::output::{NodeId, Output};
 use crate::program::{Entry, Group, MapEntry, Program, Rule};
 use crate::seeded_uuid::seeded_uuid;
+use crate::terminology::Terminology;
 use limits::{Limits, Usage};
 use stop::Stop;
 use trace::{GroupCall, Trace};
@@ -58,6 +60,8 @@ struct Engine<'a, 't> {
     output: Output<'a>,
     stack: Vec<Slot<'a>>,
     usage: Usage,
+    /// What expressions share.
+    session: Session<'a>,
     seed: Uuid,
     uuids: u64,
     /// Ids that resources of the input were given to be referred to, by their address.
@@ -92,6 +96,7 @@ impl<'a> Variables<'a> for Frame<'_, 'a> {
 pub(crate) fn transform(
     program: &Program,
     definitions: &Definitions,
+    terminology: &dyn Terminology,
     url: &str,
     input: &Value,
     options: &TransformOptions,
@@ -128,6 +133,11 @@ pub(crate) fn transform(
         ),
         stack: Vec::with_capacity(64),
         usage: Usage::new(options.limits),
+        session: Session::new(
+            Some(Item::Borrowed(input, source_type)),
+            Some(terminology),
+            options.limits.steps,
+        ),
         seed: options.seed,
         uuids: 0,
         given_ids: HashMap::new(),
@@ -208,10 +218,7 @@ impl<'a> Engine<'a, '_> {
             output: &self.output,
             own: None,
         };
-        evaluation(&Evaluator {
-            definitions: self.definitions,
-            variables: &frame,
-        })
+        evaluation(&Evaluator::new(self.definitions, &frame, &self.session))
     }
 
     /// The next UUID of this transform.

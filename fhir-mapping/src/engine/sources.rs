@@ -6,7 +6,8 @@ use super::transforms::operand_item;
 use super::{Engine, Frame, Slot};
 use crate::error::TransformError;
 use crate::fhirpath::compile::Compiled;
-use crate::fhirpath::evaluate::{Evaluator, Failure, Variables, text_equals};
+use crate::fhirpath::evaluate::{Evaluator, Failure, Variables};
+use crate::fhirpath::text_equals;
 use crate::item::{Item, each_item};
 use crate::language::syntax::SourceListMode;
 use crate::program::{Group, Rule, Source};
@@ -89,10 +90,7 @@ impl<'a> Engine<'a, '_> {
             output: &self.output,
             own: source.variable.map(|slot| (slot, item)),
         };
-        let evaluator = Evaluator {
-            definitions: self.definitions,
-            variables: &frame,
-        };
+        let evaluator = Evaluator::new(self.definitions, &frame, &self.session);
         evaluator.holds(condition, Some(item))
     }
 

@@ -1,14 +1,15 @@
 //! Evaluates compiled expressions over borrowed JSON.
 
+use std::cell::RefCell;
 use std::cmp::Ordering;
 
-use chrono::DateTime;
-use serde_json::{Number, Value};
-
-use super::compile::Compiled;
+use super::compile::{Compiled, TypeTest};
+use super::equality::text_equals;
+use super::item::{Item, SystemType};
+use super::session::Session;
 use super::syntax::Operator;
-use crate::definitions::{Definitions, TypeId};
-use crate::item::{Item, Member, each_child};
+use crate::definitions::Definitions;
+use crate::item::{Item as MapItem, Member};
 
 /// Why an expression has no value; never quotes the input.
 pub(crate) type Failure = String;
@@ -16,149 +17,279 @@ pub(crate) type Failure = String;
 /// Gives the values of variables.
 pub(crate) trait Variables<'a> {
     /// The variable's value; `None` when it was not set.
-    fn variable(&self, slot: usize) -> Option<Item<'a>>;
+    fn variable(&self, slot: usize) -> Option<MapItem<'a>>;
+
+    /// The items of a variable that may have several.
+    fn items(&self, slot: usize) -> Items<'a> {
+        let item = self.variable(slot).map(Item::Element);
+        item.into_iter().collect()
+    }
+}
+
+/// Where there are no variables.
+pub(crate) struct NoVariables;
+
+impl<'a> Variables<'a> for NoVariables {
+    fn variable(&self, _: usize) -> Option<MapItem<'a>> {
+        None
+    }
+}
+
+pub(crate) type Items<'a> = Vec<Item<'a>>;
+
+/// What an expression is about.
+#[derive(Clone, Copy)]
+pub(crate) struct Focus<'i, 'a> {
+    pub(crate) this: &'i [Item<'a>],
+    /// `%context`.
+    pub(crate) context: &'i [Item<'a>],
+    pub(crate) index: Option<usize>,
+    pub(crate) total: Option<&'i [Item<'a>]>,
+}
+
+impl<'i, 'a> Focus<'i, 'a> {
+    pub(crate) fn of(this: &'i [Item<'a>]) -> Self {
+        Self {
+            this,
+            context: this,
+            index: None,
+            total: None,
+        }
+    }
+
+    /// One of the items that a function goes through.
+    pub(super) fn on(&self, item: &'i Item<'a>, index: usize) -> Self {
+        Self {
+            this: std::slice::from_ref(item),
+            index: Some(index),
+            ..*self
+        }
+    }
 }
 
 pub(crate) struct Evaluator<'a, 'v, V> {
     pub(crate) definitions: &'a Definitions,
     pub(crate) variables: &'v V,
+    pub(crate) session: &'v Session<'a>,
+    /// What `defineVariable` gave names.
+    defined: RefCell<Vec<Items<'a>>>,
 }
 
-pub(super) type Items<'a> = Vec<Item<'a>>;
+impl<'a, 'v, V: Variables<'a>> Evaluator<'a, 'v, V> {
+    pub(crate) fn new(
+        definitions: &'a Definitions,
+        variables: &'v V,
+        session: &'v Session<'a>,
+    ) -> Self {
+        Self {
+            definitions,
+            variables,
+            session,
+            defined: RefCell::new(Vec::new()),
+        }
+    }
 
-impl<'a, V: Variables<'a>> Evaluator<'a, '_, V> {
+    /// The items of a map's expression.
     pub(crate) fn items(
         &self,
         expression: &'a Compiled,
-        this: Option<&Item<'a>>,
+        this: Option<&MapItem<'a>>,
+    ) -> Result<Vec<MapItem<'a>>, Failure> {
+        let this = this.cloned().map(Item::Element);
+        let items = self.eval(expression, &Focus::of(this.as_slice()))?;
+        let mapped = items
+            .into_iter()
+            .filter_map(|item| item.into_map(self.definitions));
+        Ok(mapped.collect())
+    }
+
+    /// Whether the condition of a map holds: empty counts as false, one item that is no boolean as
+    /// true.
+    pub(crate) fn holds(
+        &self,
+        expression: &'a Compiled,
+        this: Option<&MapItem<'a>>,
+    ) -> Result<bool, Failure> {
+        let this = this.cloned().map(Item::Element);
+        self.test(expression, &Focus::of(this.as_slice()))
+    }
+
+    /// Whether the expression is true.
+    pub(super) fn test(
+        &self,
+        expression: &'a Compiled,
+        focus: &Focus<'_, 'a>,
+    ) -> Result<bool, Failure> {
+        if let Compiled::TextEquals(member, text) = expression {
+            return Ok(self.text_equals(member, text, focus) == Some(true));
+        }
+        Ok(truth(&self.eval(expression, focus)?)? == Some(true))
+    }
+
+    fn text_equals(&self, member: &Member, text: &str, focus: &Focus<'_, 'a>) -> Option<bool> {
+        let [Item::Element(element)] = focus.this else {
+            return None;
+        };
+        let parent = (element.value(), element.type_id());
+        text_equals(self.definitions, parent, member, text)
+    }
+
+    pub(crate) fn eval(
+        &self,
+        expression: &'a Compiled,
+        focus: &Focus<'_, 'a>,
     ) -> Result<Items<'a>, Failure> {
+        self.session.spend(1)?;
         Ok(match expression {
-            Compiled::Literal(value, id) => vec![Item::Borrowed(value, *id)],
+            Compiled::Constant(constant) => vec![constant.item()],
             // A pattern is read by the function whose parameter it is.
             Compiled::Empty | Compiled::Pattern(_) => Vec::new(),
-            Compiled::This => this.cloned().into_iter().collect(),
-            Compiled::Slot(slot) => self.variables.variable(*slot).into_iter().collect(),
+            Compiled::This => focus.this.to_vec(),
+            Compiled::ItemIndex => match focus.index {
+                Some(index) => vec![self.whole(index as i128)?],
+                None => Vec::new(),
+            },
+            Compiled::Total => focus.total.map(<[_]>::to_vec).unwrap_or_default(),
+            Compiled::Context => focus.context.to_vec(),
+            Compiled::Resource => {
+                let resource = self.session.resource.clone().map(Item::Element);
+                resource.into_iter().collect()
+            }
+            Compiled::Terminologies => vec![Item::Terminologies],
+            Compiled::Slot(slot) => self.variables.items(*slot),
+            Compiled::Defined(slot) => {
+                let defined = self.defined.borrow();
+                defined.get(*slot).cloned().unwrap_or_default()
+            }
+            Compiled::Define {
+                operand,
+                slot,
+                value,
+            } => self.define(operand, *slot, value.as_deref(), focus)?,
             Compiled::Member(operand, member) => {
                 let mut found = Vec::new();
-                if **operand == Compiled::This {
-                    if let Some(this) = this {
-                        this.children(self.definitions, member, &mut found);
-                    }
+                if matches!(**operand, Compiled::This) {
+                    self.children(focus.this, member, &mut found);
                 } else {
-                    for item in self.items(operand, this)? {
-                        item.children(self.definitions, member, &mut found);
-                    }
+                    self.children(&self.eval(operand, focus)?, member, &mut found);
                 }
+                self.session.spend(found.len())?;
                 found
             }
-            Compiled::TextEquals(member, text) => {
-                let equal = this.and_then(|this| {
-                    let parent = (this.value(), this.type_id());
-                    text_equals(self.definitions, parent, member, text)
-                });
-                self.boolean(equal)
-            }
-            Compiled::OfType(operand, id) => {
-                let mut items = self.items(operand, this)?;
-                items.retain(|item| self.is(item, *id));
+            Compiled::TextEquals(member, text) => boolean(self.text_equals(member, text, focus)),
+            Compiled::OfType(operand, test) => {
+                let mut items = self.eval(operand, focus)?;
+                items.retain(|item| self.is_as(item, *test));
                 items
             }
-            Compiled::Is(operand, id) => {
-                let items = self.items(operand, this)?;
-                let is = single(&items, "is")?.map(|item| self.is(item, *id));
-                self.boolean(is)
+            Compiled::As(operand, test) => {
+                let mut items = self.eval(operand, focus)?;
+                single(&items, "as")?;
+                items.retain(|item| self.is_as(item, *test));
+                items
+            }
+            Compiled::Is(operand, test) => {
+                let items = self.eval(operand, focus)?;
+                boolean(single(&items, "is")?.map(|item| self.is(item, *test)))
             }
             Compiled::Index(operand, index) => {
-                let index = self.integer(index, this, "an index")?;
-                let items = self.items(operand, this)?;
+                let index = self.integer(index, focus, "an index")?;
+                let items = self.eval(operand, focus)?;
                 let index = index.and_then(|index| usize::try_from(index).ok());
                 index
                     .and_then(|index| items.into_iter().nth(index))
                     .into_iter()
                     .collect()
             }
-            Compiled::Negative(operand) => {
-                let items = self.items(operand, this)?;
-                match single(&items, "-")?.map(Item::value) {
-                    None => Vec::new(),
-                    Some(Value::Number(number)) => match number.as_i64() {
-                        Some(number) => vec![self.whole(-i128::from(number))?],
-                        None => vec![self.decimal(-number.as_f64().unwrap_or_default())],
-                    },
-                    Some(_) => return Err("`-` is for numbers".to_owned()),
-                }
+            Compiled::Negative(operand) => self.negative(&self.eval(operand, focus)?)?,
+            Compiled::Binary(operator, left, right) => {
+                self.binary(*operator, left, right, focus)?
             }
-            Compiled::Binary(operator, left, right) => self.binary(*operator, left, right, this)?,
             Compiled::Function(operand, function, parameters) => {
-                self.function(*function, operand, parameters, this)?
+                self.function(*function, operand, parameters, focus)?
             }
         })
     }
 
-    /// Whether the expression holds: empty counts as false, one item that is no boolean as true.
-    pub(crate) fn holds(
+    fn define(
         &self,
-        expression: &'a Compiled,
-        this: Option<&Item<'a>>,
-    ) -> Result<bool, Failure> {
-        Ok(truth(&self.items(expression, this)?)? == Some(true))
+        operand: &'a Compiled,
+        slot: usize,
+        value: Option<&'a Compiled>,
+        focus: &Focus<'_, 'a>,
+    ) -> Result<Items<'a>, Failure> {
+        let items = self.eval(operand, focus)?;
+        let value = match value {
+            Some(value) => self.eval(
+                value,
+                &Focus {
+                    this: &items,
+                    ..*focus
+                },
+            )?,
+            None => items.clone(),
+        };
+        self.session.spend(value.len())?;
+        let mut defined = self.defined.borrow_mut();
+        if defined.len() <= slot {
+            defined.resize(slot + 1, Vec::new());
+        }
+        if let Some(place) = defined.get_mut(slot) {
+            *place = value;
+        }
+        Ok(items)
     }
 
-    /// Whether the item is a date or a time.
-    pub(super) fn is_time(&self, item: &Item<'a>) -> bool {
-        is_time(self.definitions, item.type_id())
-    }
-
-    fn is(&self, item: &Item<'a>, id: TypeId) -> bool {
-        self.definitions.is_a(item.type_id(), id)
-    }
-
-    pub(super) fn boolean(&self, value: Option<bool>) -> Items<'a> {
-        value
-            .map(|value| Item::computed(value, self.definitions.primitives.boolean))
-            .into_iter()
-            .collect()
-    }
-
-    pub(super) fn text(&self, text: String) -> Item<'a> {
-        Item::computed(text, self.definitions.primitives.string)
-    }
-
-    pub(super) fn whole(&self, number: i128) -> Result<Item<'a>, Failure> {
-        let number = i64::try_from(number).map_err(|_| "the number is too large".to_owned())?;
-        Ok(Item::computed(number, self.definitions.primitives.integer))
-    }
-
-    pub(super) fn decimal(&self, number: f64) -> Item<'a> {
-        let number = Number::from_f64(number).map_or(Value::Null, Value::Number);
-        Item::computed(number, self.definitions.primitives.decimal)
-    }
-
-    pub(super) fn integer(
-        &self,
-        expression: &'a Compiled,
-        this: Option<&Item<'a>>,
-        what: &str,
-    ) -> Result<Option<i64>, Failure> {
-        let items = self.items(expression, this)?;
-        match single(&items, what)? {
-            None => Ok(None),
-            Some(item) => item
-                .value()
-                .as_i64()
-                .map(Some)
-                .ok_or_else(|| format!("{what} is a whole number")),
+    /// Appends the children of a name.
+    pub(super) fn children(&self, items: &[Item<'a>], member: &Member, found: &mut Items<'a>) {
+        let mut elements = Vec::new();
+        for item in items {
+            match item {
+                Item::Element(element) => {
+                    element.children(self.definitions, member, &mut elements);
+                    found.extend(elements.drain(..).map(Item::Element));
+                }
+                Item::Type(described) => match member.name.as_str() {
+                    "namespace" => found.push(Item::text_of(described.0)),
+                    "name" => found.push(Item::text_of(described.1.as_str())),
+                    _ => {}
+                },
+                Item::Quantity(quantity) => match member.name.as_str() {
+                    "value" => found.push(Item::Decimal(quantity.value)),
+                    "unit" | "code" => {
+                        found.extend(quantity.unit_text().map(Item::text_of));
+                    }
+                    _ => {}
+                },
+                _ => {}
+            }
         }
     }
 
-    /// The one string that an expression gives.
-    pub(super) fn string(
-        &self,
-        expression: &'a Compiled,
-        this: Option<&Item<'a>>,
-        what: &str,
-    ) -> Result<Option<String>, Failure> {
-        string_of(&self.items(expression, this)?, what)
+    /// Whether the item is of the type, or of one derived from it.
+    fn is(&self, item: &Item<'a>, test: TypeTest) -> bool {
+        match (item, test) {
+            (_, TypeTest::Never) => false,
+            (Item::Element(element), TypeTest::Fhir(id)) => {
+                self.definitions.is_a(element.type_id(), id)
+            }
+            (Item::Quantity(_), TypeTest::Fhir(id)) => {
+                self.definitions.by_name(SystemType::Quantity.name()) == Some(id)
+            }
+            (item, TypeTest::System(system)) => item.system_type() == Some(system),
+            (_, TypeTest::Fhir(_)) => false,
+        }
+    }
+
+    /// Whether `as` and `ofType` keep the item: a primitive of exactly this type, as HL7's tests
+    /// have it.
+    fn is_as(&self, item: &Item<'a>, test: TypeTest) -> bool {
+        match (item, test) {
+            (Item::Element(element), TypeTest::Fhir(id)) if self.definitions.is_primitive(id) => {
+                element.type_id() == id
+            }
+            _ => self.is(item, test),
+        }
     }
 
     fn binary(
@@ -166,253 +297,105 @@ impl<'a, V: Variables<'a>> Evaluator<'a, '_, V> {
         operator: Operator,
         left: &'a Compiled,
         right: &'a Compiled,
-        this: Option<&Item<'a>>,
+        focus: &Focus<'_, 'a>,
     ) -> Result<Items<'a>, Failure> {
-        let left = self.items(left, this)?;
-        if let Operator::And | Operator::Or | Operator::Implies = operator {
-            // What the left side decides, the right side cannot change.
+        let left = self.eval(left, focus)?;
+        if let Operator::And | Operator::Or | Operator::Xor | Operator::Implies = operator {
             let left = truth(&left)?;
-            let decided = match (operator, left) {
-                (Operator::And, Some(false)) => Some(false),
-                (Operator::Or, Some(true)) | (Operator::Implies, Some(false)) => Some(true),
-                _ => None,
+            let right = match (operator, left) {
+                (Operator::And | Operator::Implies, Some(false)) | (Operator::Or, Some(true)) => {
+                    None
+                }
+                _ => truth(&self.eval(right, focus)?)?,
             };
-            if decided.is_some() {
-                return Ok(self.boolean(decided));
-            }
-            let right = truth(&self.items(right, this)?)?;
-            let result = match (operator, left, right) {
-                (Operator::And, _, Some(false)) => Some(false),
-                (Operator::Or | Operator::Implies, _, Some(true)) => Some(true),
-                (_, Some(_), right) => right,
-                _ => None,
-            };
-            return Ok(self.boolean(result));
+            return Ok(boolean(match operator {
+                Operator::And => match (left, right) {
+                    (Some(false), _) | (_, Some(false)) => Some(false),
+                    (Some(true), Some(true)) => Some(true),
+                    _ => None,
+                },
+                Operator::Or => match (left, right) {
+                    (Some(true), _) | (_, Some(true)) => Some(true),
+                    (Some(false), Some(false)) => Some(false),
+                    _ => None,
+                },
+                Operator::Xor => left.zip(right).map(|(left, right)| left != right),
+                _ => match (left, right) {
+                    (Some(false), _) | (_, Some(true)) => Some(true),
+                    (Some(true), right) => right,
+                    (None, _) => None,
+                },
+            }));
         }
-        let right = self.items(right, this)?;
-        let result = match operator {
-            Operator::Xor => truth(&left)?
-                .zip(truth(&right)?)
-                .map(|(left, right)| left != right),
-            Operator::In => single(&left, "in")?.map(|item| self.contains(&right, item)),
-            Operator::Contains => {
-                single(&right, "contains")?.map(|item| self.contains(&left, item))
-            }
-            Operator::Equal => self.equal(&left, &right),
-            Operator::NotEqual => self.equal(&left, &right).map(|equal| !equal),
-            Operator::Equivalent => Some(self.equivalent(&left, &right)),
-            Operator::NotEquivalent => Some(!self.equivalent(&left, &right)),
+        let right = self.eval(right, focus)?;
+        Ok(boolean(match operator {
+            Operator::In => match single(&left, "in")? {
+                Some(item) => Some(self.contains(&right, item)?),
+                None => None,
+            },
+            Operator::Contains => match single(&right, "contains")? {
+                Some(item) => Some(self.contains(&left, item)?),
+                None => None,
+            },
+            Operator::Equal => self.equal(&left, &right)?,
+            Operator::NotEqual => self.equal(&left, &right)?.map(|equal| !equal),
+            Operator::Equivalent => Some(self.equivalent(&left, &right)?),
+            Operator::NotEquivalent => Some(!self.equivalent(&left, &right)?),
             Operator::Less => self.compare(&left, &right)?.map(Ordering::is_lt),
             Operator::LessOrEqual => self.compare(&left, &right)?.map(Ordering::is_le),
             Operator::Greater => self.compare(&left, &right)?.map(Ordering::is_gt),
             Operator::GreaterOrEqual => self.compare(&left, &right)?.map(Ordering::is_ge),
-            Operator::Union => return Ok(self.distinct(left.into_iter().chain(right))),
+            Operator::Union => {
+                let mut both = left;
+                both.extend(right);
+                return self.distinct(both);
+            }
             _ => return self.arithmetic(operator, &left, &right),
-        };
-        Ok(self.boolean(result))
+        }))
     }
 
-    fn arithmetic(
+    pub(super) fn whole(&self, number: i128) -> Result<Item<'a>, Failure> {
+        let number = i64::try_from(number).map_err(|_| "the number is too large".to_owned())?;
+        Ok(Item::Integer(number))
+    }
+
+    /// A string that was made.
+    pub(super) fn made(&self, text: String) -> Result<Item<'a>, Failure> {
+        self.session.spend(text.len() / 16)?;
+        Ok(Item::text_of(text))
+    }
+
+    pub(super) fn integer(
         &self,
-        operator: Operator,
-        left: &[Item<'a>],
-        right: &[Item<'a>],
-    ) -> Result<Items<'a>, Failure> {
-        if operator == Operator::Concatenate {
-            let mut text = string_of(left, "&")?.unwrap_or_default();
-            text.push_str(&string_of(right, "&")?.unwrap_or_default());
-            return Ok(vec![self.text(text)]);
-        }
-        let (Some(left), Some(right)) = (single(left, "+")?, single(right, "+")?) else {
-            return Ok(Vec::new());
-        };
-        let (left, right) = (left.value(), right.value());
-        if let (Value::String(left), Value::String(right), Operator::Add) = (left, right, operator)
-        {
-            return Ok(vec![self.text(format!("{left}{right}"))]);
-        }
-        let (Value::Number(left), Value::Number(right)) = (left, right) else {
-            return Err(
-                "an operator of arithmetic is given something else than numbers".to_owned(),
-            );
-        };
-        if let (Some(left), Some(right)) = (left.as_i64(), right.as_i64()) {
-            let (left, right) = (i128::from(left), i128::from(right));
-            let whole = match operator {
-                Operator::Add => Some(left + right),
-                Operator::Subtract => Some(left - right),
-                Operator::Multiply => Some(left * right),
-                Operator::DivideWhole if right != 0 => Some(left / right),
-                Operator::Modulo if right != 0 => Some(left % right),
-                _ => None,
-            };
-            if let Some(whole) = whole {
-                return Ok(vec![self.whole(whole)?]);
-            }
-        }
-        let (left, right) = (
-            left.as_f64().unwrap_or_default(),
-            right.as_f64().unwrap_or_default(),
-        );
-        let number = match operator {
-            Operator::Add => left + right,
-            Operator::Subtract => left - right,
-            Operator::Multiply => left * right,
-            // FHIRPath: dividing by zero is empty.
-            _ if right == 0.0 => return Ok(Vec::new()),
-            Operator::DivideWhole => (left / right).trunc(),
-            Operator::Modulo => left % right,
-            _ => left / right,
-        };
-        Ok(vec![self.decimal(number)])
-    }
-
-    pub(super) fn contains(&self, items: &[Item<'a>], item: &Item<'a>) -> bool {
-        items
-            .iter()
-            .any(|other| self.equal_items(other, item) == Some(true))
-    }
-
-    pub(super) fn distinct(&self, items: impl Iterator<Item = Item<'a>>) -> Items<'a> {
-        let mut found: Items<'a> = Vec::new();
-        for item in items {
-            if !self.contains(&found, &item) {
-                found.push(item);
-            }
-        }
-        found
-    }
-
-    fn equal(&self, left: &[Item<'a>], right: &[Item<'a>]) -> Option<bool> {
-        if left.is_empty() || right.is_empty() {
-            return None;
-        }
-        if left.len() != right.len() {
-            return Some(false);
-        }
-        let mut all = Some(true);
-        for (left, right) in left.iter().zip(right) {
-            match self.equal_items(left, right) {
-                Some(false) => return Some(false),
-                Some(true) => {}
-                None => all = None,
-            }
-        }
-        all
-    }
-
-    fn equal_items(&self, left: &Item<'a>, right: &Item<'a>) -> Option<bool> {
-        equal_values(
-            self.definitions,
-            (left.value(), left.type_id()),
-            (right.value(), right.type_id()),
-        )
-    }
-
-    fn equivalent(&self, left: &[Item<'a>], right: &[Item<'a>]) -> bool {
-        let plain = |text: &str| {
-            let words: Vec<String> = text.split_whitespace().map(str::to_lowercase).collect();
-            words.join(" ")
-        };
-        let same = |left: &Item<'a>, right: &Item<'a>| match (left.value(), right.value()) {
-            (Value::String(left), Value::String(right)) => plain(left) == plain(right),
-            _ => self.equal_items(left, right) == Some(true),
-        };
-        left.len() == right.len()
-            && left
-                .iter()
-                .all(|item| right.iter().any(|other| same(item, other)))
-    }
-
-    fn compare(&self, left: &[Item<'a>], right: &[Item<'a>]) -> Result<Option<Ordering>, Failure> {
-        let (Some(left), Some(right)) = (single(left, "<")?, single(right, "<")?) else {
+        expression: &'a Compiled,
+        focus: &Focus<'_, 'a>,
+        what: &str,
+    ) -> Result<Option<i64>, Failure> {
+        let items = self.eval(expression, focus)?;
+        let Some(item) = single(&items, what)? else {
             return Ok(None);
         };
-        match (left.value(), right.value()) {
-            (Value::Number(left), Value::Number(right)) => {
-                Ok(match (left.as_i64(), right.as_i64()) {
-                    (Some(left), Some(right)) => Some(left.cmp(&right)),
-                    _ => left
-                        .as_f64()
-                        .zip(right.as_f64())
-                        .and_then(|(left, right)| left.partial_cmp(&right)),
-                })
-            }
-            (Value::String(a), Value::String(b)) => {
-                if is_time(self.definitions, left.type_id())
-                    || is_time(self.definitions, right.type_id())
-                {
-                    return Ok(compare_times(a, b));
-                }
-                Ok(Some(a.cmp(b)))
-            }
-            _ => Err("only numbers, strings and dates can be compared".to_owned()),
-        }
+        let integer = match item {
+            Item::Integer(integer) => Some(*integer),
+            _ => item.json().and_then(serde_json::Value::as_i64),
+        };
+        integer
+            .map(Some)
+            .ok_or_else(|| format!("{what} is a whole number"))
+    }
+
+    pub(super) fn string(
+        &self,
+        expression: &'a Compiled,
+        focus: &Focus<'_, 'a>,
+        what: &str,
+    ) -> Result<Option<String>, Failure> {
+        string_of(&self.eval(expression, focus)?, what)
     }
 }
 
-/// Whether the one child of a name is this text.
-pub(crate) fn text_equals(
-    definitions: &Definitions,
-    (parent, parent_type): (&Value, TypeId),
-    member: &Member,
-    text: &str,
-) -> Option<bool> {
-    let mut count = 0;
-    let mut equal = None;
-    each_child(
-        definitions,
-        parent,
-        parent_type,
-        member,
-        &mut |child, id| {
-            count += 1;
-            equal = match child {
-                Value::String(child) if child == text => Some(true),
-                Value::String(_) if !is_time(definitions, id) => Some(false),
-                _ => {
-                    let text = Value::String(text.to_owned());
-                    let string = definitions.primitives.string;
-                    equal_values(definitions, (child, id), (&text, string))
-                }
-            };
-        },
-    );
-    match count {
-        0 => None,
-        1 => equal,
-        _ => Some(false),
-    }
-}
-
-fn equal_values(
-    definitions: &Definitions,
-    (left, left_type): (&Value, TypeId),
-    (right, right_type): (&Value, TypeId),
-) -> Option<bool> {
-    match (left, right) {
-        (Value::String(left), Value::String(right)) => {
-            if left == right {
-                return Some(true);
-            }
-            if is_time(definitions, left_type) || is_time(definitions, right_type) {
-                return compare_times(left, right).map(Ordering::is_eq);
-            }
-            Some(false)
-        }
-        (Value::Number(left), Value::Number(right)) => {
-            Some(left == right || left.as_f64() == right.as_f64())
-        }
-        (left, right) => Some(left == right),
-    }
-}
-
-fn is_time(definitions: &Definitions, id: TypeId) -> bool {
-    let primitives = &definitions.primitives;
-    id == primitives.date
-        || id == primitives.date_time
-        || id == primitives.time
-        || id == primitives.instant
+pub(super) fn boolean<'a>(value: Option<bool>) -> Items<'a> {
+    value.map(Item::Boolean).into_iter().collect()
 }
 
 /// The only item, if there is one; several are a failure.
@@ -429,6 +412,8 @@ pub(super) fn single<'i, 'a>(
 
 pub(super) fn string_of(items: &[Item<'_>], what: &str) -> Result<Option<String>, Failure> {
     match single(items, what)? {
+        // What has extensions only has no text.
+        Some(item) if item.json().is_some_and(serde_json::Value::is_null) => Ok(None),
         None => Ok(None),
         Some(item) => item
             .text()
@@ -439,32 +424,5 @@ pub(super) fn string_of(items: &[Item<'_>], what: &str) -> Result<Option<String>
 
 /// FHIRPath's singleton evaluation of collections.
 pub(super) fn truth(items: &[Item<'_>]) -> Result<Option<bool>, Failure> {
-    Ok(single(items, "a condition")?.map(|item| item.value().as_bool().unwrap_or(true)))
-}
-
-/// Compares dates and times of any precision; `None` when the precision does not tell.
-fn compare_times(left: &str, right: &str) -> Option<Ordering> {
-    if let (Ok(left), Ok(right)) = (
-        DateTime::parse_from_rfc3339(left),
-        DateTime::parse_from_rfc3339(right),
-    ) {
-        return Some(left.cmp(&right));
-    }
-    fn parts(text: &str) -> Vec<&str> {
-        // The zone is left out: what has one was compared above, unless the other has none.
-        let end = text.find('T').map_or(text.len(), |t| {
-            text[t..]
-                .find(['Z', '+', '-'])
-                .map_or(text.len(), |z| t + z)
-        });
-        text[..end].split(['-', 'T', ':', '.']).collect()
-    }
-    let (left, right) = (parts(left), parts(right));
-    for (left, right) in left.iter().zip(&right) {
-        match left.cmp(right) {
-            Ordering::Equal => {}
-            other => return Some(other),
-        }
-    }
-    (left.len() == right.len()).then_some(Ordering::Equal)
+    Ok(single(items, "a condition")?.map(|item| item.boolean().unwrap_or(true)))
 }

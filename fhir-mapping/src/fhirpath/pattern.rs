@@ -36,6 +36,11 @@ impl Pattern {
         }
     }
 
+    /// Whether the expression is empty, so that it matches between all characters.
+    pub(crate) fn is_nothing(&self) -> bool {
+        self.anywhere.as_str().is_empty()
+    }
+
     pub(crate) fn is_in(&self, text: &str) -> bool {
         self.anywhere.is_match(text)
     }

@@ -1,7 +1,9 @@
 //! Syntax tree of FHIRPath.
 
+use rust_decimal::Decimal;
 use serde_json::Value;
 
+use super::quantity::Quantity;
 use crate::language::lexer::Position;
 
 #[derive(Debug, Clone, PartialEq)]
@@ -14,10 +16,18 @@ pub(crate) struct Expression {
 pub(crate) enum ExpressionKind {
     /// A constant, and its FHIR type.
     Literal(Value, &'static str),
+    /// A constant decimal, with the digits it is written with.
+    Decimal(Decimal),
+    /// A constant quantity.
+    Quantity(Quantity),
     /// `{}`.
     Empty,
     /// `$this`.
     This,
+    /// `$index`.
+    ItemIndex,
+    /// `$total`.
+    Total,
     /// `%name`.
     Variable(String),
     /// A name at the start of a path: a variable, an element or a type.

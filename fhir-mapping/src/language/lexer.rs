@@ -104,12 +104,21 @@ pub(crate) fn without_byte_order_mark(text: &str) -> &str {
 }
 
 pub(crate) fn tokens(text: &str) -> Result<Tokens, SyntaxError> {
+    tokens_from(text, true)
+}
+
+/// The tokens of an expression that stands alone: `///` is a comment.
+pub(crate) fn tokens_of_expression(text: &str) -> Result<Tokens, SyntaxError> {
+    tokens_from(text, false)
+}
+
+fn tokens_from(text: &str, in_header: bool) -> Result<Tokens, SyntaxError> {
     let text = without_byte_order_mark(text);
     let mut lexer = Lexer {
         text,
         rest: text,
         position: Position { line: 1, column: 1 },
-        in_header: true,
+        in_header,
         comments: Vec::new(),
         count: 0,
     };

@@ -2,9 +2,11 @@
 //! 5.4), boolean logic and `iif`.
 
 use crate::fhirpath::compile::Compiled;
-use crate::fhirpath::evaluate::{Evaluator, Failure, Items, Variables, single, truth};
+use crate::fhirpath::evaluate::{
+    Evaluator, Failure, Focus, Items, Variables, boolean, single, truth,
+};
 use crate::fhirpath::function::Function;
-use crate::item::Item;
+use crate::fhirpath::item::Item;
 
 impl<'a, V: Variables<'a>> Evaluator<'a, '_, V> {
     pub(super) fn collection(
@@ -12,7 +14,7 @@ impl<'a, V: Variables<'a>> Evaluator<'a, '_, V> {
         function: Function,
         items: Items<'a>,
         parameters: &'a [Compiled],
-        this: Option<&Item<'a>>,
+        focus: &Focus<'_, 'a>,
     ) -> Result<Items<'a>, Failure> {
         match function {
             Function::All
@@ -22,39 +24,31 @@ impl<'a, V: Variables<'a>> Evaluator<'a, '_, V> {
             | Function::AnyTrue
             | Function::Empty
             | Function::Exists
-            | Function::HasValue
             | Function::IsDistinct
             | Function::Not
             | Function::SubsetOf
             | Function::SupersetOf => {
-                let tested = self.tested(function, &items, parameters, this)?;
-                Ok(self.boolean(tested))
+                let tested = self.tested(function, &items, parameters, focus)?;
+                Ok(boolean(tested))
             }
             Function::Combine | Function::Exclude | Function::Intersect | Function::Union => {
-                self.combined(function, items, parameters, this)
+                self.combined(function, items, parameters, focus)
             }
-            Function::Iif => {
-                let focus = single(&items, "iif")?.or(this);
-                let holds = match parameters.first() {
-                    Some(test) => self.holds(test, focus)?,
-                    None => false,
-                };
-                let branch = parameters.get(if holds { 1 } else { 2 });
-                branch.map_or(Ok(Vec::new()), |branch| self.items(branch, focus))
-            }
+            Function::Iif => self.either(&items, parameters, focus),
             Function::Select => {
                 let mut selected = Vec::new();
-                for item in &items {
+                for (index, item) in items.iter().enumerate() {
                     for projection in parameters {
-                        selected.extend(self.items(projection, Some(item))?);
+                        selected.append(&mut self.eval(projection, &focus.on(item, index))?);
                     }
                 }
+                self.session.spend(selected.len())?;
                 Ok(selected)
             }
             Function::Where => {
                 let mut kept = Vec::new();
-                for item in items {
-                    if self.all_hold(parameters, &item)? {
+                for (index, item) in items.into_iter().enumerate() {
+                    if self.all_hold(parameters, &focus.on(&item, index))? {
                         kept.push(item);
                     }
                 }
@@ -66,22 +60,51 @@ impl<'a, V: Variables<'a>> Evaluator<'a, '_, V> {
             }
             Function::Join => {
                 let separator = match parameters.first() {
-                    Some(separator) => self.string(separator, this, "a separator")?,
+                    Some(separator) => self.string(separator, focus, "a separator")?,
                     None => None,
                 };
                 let texts: Option<Vec<String>> = items.iter().map(Item::text).collect();
                 let texts = texts.ok_or("only strings can be joined")?;
-                Ok(vec![self.text(texts.join(&separator.unwrap_or_default()))])
+                Ok(vec![self.made(texts.join(&separator.unwrap_or_default()))?])
             }
             // A trace would hold what people answered: nothing is written.
             Function::Trace => Ok(items),
-            _ => self.subset(function, items, parameters, this),
+            _ => self.subset(function, items, parameters, focus),
         }
     }
 
-    fn all_hold(&self, tests: &'a [Compiled], item: &Item<'a>) -> Result<bool, Failure> {
+    /// `iif`: a condition that is no boolean is a mistake.
+    fn either(
+        &self,
+        items: &[Item<'a>],
+        parameters: &'a [Compiled],
+        focus: &Focus<'_, 'a>,
+    ) -> Result<Items<'a>, Failure> {
+        let [condition, branches @ ..] = parameters else {
+            return Ok(Vec::new());
+        };
+        let inner = match single(items, "iif")? {
+            // The index is that of whatever goes through the item.
+            Some(_) => Focus {
+                this: items,
+                ..*focus
+            },
+            None => *focus,
+        };
+        let holds = self.eval(condition, &inner)?;
+        let holds = match single(&holds, "a condition of iif")? {
+            Some(item) => item
+                .boolean()
+                .ok_or_else(|| "a condition of iif is no boolean".to_owned())?,
+            None => false,
+        };
+        let branch = branches.get(usize::from(!holds));
+        branch.map_or(Ok(Vec::new()), |branch| self.eval(branch, &inner))
+    }
+
+    fn all_hold(&self, tests: &'a [Compiled], focus: &Focus<'_, 'a>) -> Result<bool, Failure> {
         for test in tests {
-            if !self.holds(test, Some(item))? {
+            if !self.test(test, focus)? {
                 return Ok(false);
             }
         }
@@ -93,36 +116,35 @@ impl<'a, V: Variables<'a>> Evaluator<'a, '_, V> {
         function: Function,
         items: &[Item<'a>],
         parameters: &'a [Compiled],
-        this: Option<&Item<'a>>,
+        focus: &Focus<'_, 'a>,
     ) -> Result<Option<bool>, Failure> {
         // Whether an item is the boolean that the function looks for.
         let are = |wanted: bool| -> Result<Vec<bool>, Failure> {
             items
                 .iter()
                 .map(|item| {
-                    let boolean = item.value().as_bool();
-                    boolean
+                    item.boolean()
                         .map(|boolean| boolean == wanted)
                         .ok_or_else(|| "a function of booleans is given something else".to_owned())
                 })
                 .collect()
         };
         let other = || match parameters.first() {
-            Some(other) => self.items(other, this),
+            Some(other) => self.eval(other, focus),
             None => Ok(Vec::new()),
         };
         Ok(Some(match function {
             Function::All => {
-                for item in items {
-                    if !self.all_hold(parameters, item)? {
+                for (index, item) in items.iter().enumerate() {
+                    if !self.all_hold(parameters, &focus.on(item, index))? {
                         return Ok(Some(false));
                     }
                 }
                 true
             }
             Function::Exists => {
-                for item in items {
-                    if self.all_hold(parameters, item)? {
+                for (index, item) in items.iter().enumerate() {
+                    if self.all_hold(parameters, &focus.on(item, index))? {
                         return Ok(Some(true));
                     }
                 }
@@ -132,16 +154,24 @@ impl<'a, V: Variables<'a>> Evaluator<'a, '_, V> {
             Function::AllTrue => are(true)?.into_iter().all(|is| is),
             Function::AnyFalse => are(false)?.into_iter().any(|is| is),
             Function::AnyTrue => are(true)?.into_iter().any(|is| is),
-            Function::HasValue => matches!(items, [item] if item.text().is_some()),
-            Function::IsDistinct => self.distinct(items.iter().cloned()).len() == items.len(),
+            Function::IsDistinct => self.distinct(items.to_vec())?.len() == items.len(),
             Function::Not => return Ok(truth(items)?.map(|truth| !truth)),
             Function::SubsetOf => {
                 let other = other()?;
-                items.iter().all(|item| self.contains(&other, item))
+                self.all_in(items, &other)?
             }
-            Function::SupersetOf => other()?.iter().all(|item| self.contains(items, item)),
+            Function::SupersetOf => self.all_in(&other()?, items)?,
             _ => items.is_empty(),
         }))
+    }
+
+    fn all_in(&self, items: &[Item<'a>], others: &[Item<'a>]) -> Result<bool, Failure> {
+        for item in items {
+            if !self.contains(others, item)? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 
     fn combined(
@@ -149,22 +179,27 @@ impl<'a, V: Variables<'a>> Evaluator<'a, '_, V> {
         function: Function,
         mut items: Items<'a>,
         parameters: &'a [Compiled],
-        this: Option<&Item<'a>>,
+        focus: &Focus<'_, 'a>,
     ) -> Result<Items<'a>, Failure> {
         let other = match parameters.first() {
-            Some(other) => self.items(other, this)?,
+            Some(other) => self.eval(other, focus)?,
             None => Vec::new(),
         };
         Ok(match function {
-            Function::Exclude => {
-                items.retain(|item| !self.contains(&other, item));
-                items
+            Function::Exclude | Function::Intersect => {
+                let wanted = function == Function::Intersect;
+                let mut kept = Vec::new();
+                for item in items {
+                    if self.contains(&other, &item)? == wanted {
+                        kept.push(item);
+                    }
+                }
+                if wanted { self.distinct(kept)? } else { kept }
             }
-            Function::Intersect => {
-                items.retain(|item| self.contains(&other, item));
-                self.distinct(items.into_iter())
+            Function::Union => {
+                items.extend(other);
+                self.distinct(items)?
             }
-            Function::Union => self.distinct(items.into_iter().chain(other)),
             _ => {
                 items.extend(other);
                 items
@@ -177,17 +212,17 @@ impl<'a, V: Variables<'a>> Evaluator<'a, '_, V> {
         function: Function,
         mut items: Items<'a>,
         parameters: &'a [Compiled],
-        this: Option<&Item<'a>>,
+        focus: &Focus<'_, 'a>,
     ) -> Result<Items<'a>, Failure> {
         let count = || -> Result<usize, Failure> {
             let number = match parameters.first() {
-                Some(parameter) => self.integer(parameter, this, "a number of items")?,
+                Some(parameter) => self.integer(parameter, focus, "a number of items")?,
                 None => None,
             };
             Ok(number.map_or(0, |number| usize::try_from(number).unwrap_or(0)))
         };
         Ok(match function {
-            Function::Distinct => self.distinct(items.into_iter()),
+            Function::Distinct => self.distinct(items)?,
             Function::First => {
                 items.truncate(1);
                 items

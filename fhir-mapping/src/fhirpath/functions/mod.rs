@@ -1,16 +1,21 @@
 //! What FHIRPath's functions give, a file for each kind of them.
 
+mod aggregates;
+mod boundaries;
+mod codes;
 mod collections;
 mod conversions;
+mod escapes;
 mod numbers;
+mod references;
 mod text;
 mod times;
 mod tree;
+mod types;
 
 use super::compile::Compiled;
-use super::evaluate::{Evaluator, Failure, Items, Variables};
+use super::evaluate::{Evaluator, Failure, Focus, Items, Variables};
 use super::function::Function;
-use crate::item::Item;
 
 impl<'a, V: Variables<'a>> Evaluator<'a, '_, V> {
     pub(super) fn function(
@@ -18,10 +23,10 @@ impl<'a, V: Variables<'a>> Evaluator<'a, '_, V> {
         function: Function,
         operand: &'a Compiled,
         parameters: &'a [Compiled],
-        this: Option<&Item<'a>>,
+        focus: &Focus<'_, 'a>,
     ) -> Result<Items<'a>, Failure> {
         use Function as F;
-        let items = self.items(operand, this)?;
+        let items = self.eval(operand, focus)?;
         match function {
             F::Abs
             | F::Ceiling
@@ -32,12 +37,13 @@ impl<'a, V: Variables<'a>> Evaluator<'a, '_, V> {
             | F::Power
             | F::Round
             | F::Sqrt
-            | F::Truncate => self.number(function, &items, parameters, this),
+            | F::Truncate => self.number(function, &items, parameters, focus),
             F::ConvertsToBoolean
             | F::ConvertsToDate
             | F::ConvertsToDateTime
             | F::ConvertsToDecimal
             | F::ConvertsToInteger
+            | F::ConvertsToQuantity
             | F::ConvertsToText
             | F::ConvertsToTime
             | F::ToBoolean
@@ -45,16 +51,18 @@ impl<'a, V: Variables<'a>> Evaluator<'a, '_, V> {
             | F::ToDateTime
             | F::ToDecimal
             | F::ToInteger
+            | F::ToQuantity
             | F::ToText
-            | F::ToTime => self.conversion(function, &items),
+            | F::ToTime => self.conversion(function, &items, parameters, focus),
             F::Now | F::TimeOfDay | F::Today => Ok(vec![self.time(function)]),
             F::Children | F::Descendants | F::Extension | F::Repeat => {
-                self.tree(function, items, parameters, this)
+                self.tree(function, items, parameters, focus)
             }
             F::Contains
             | F::Decode
             | F::Encode
             | F::EndsWith
+            | F::Escape
             | F::IndexOf
             | F::LastIndexOf
             | F::Length
@@ -68,8 +76,20 @@ impl<'a, V: Variables<'a>> Evaluator<'a, '_, V> {
             | F::Substring
             | F::ToChars
             | F::Trim
-            | F::Upper => self.text_function(function, &items, parameters, this),
-            _ => self.collection(function, items, parameters, this),
+            | F::Unescape
+            | F::Upper => self.text_function(function, &items, parameters, focus),
+            F::HighBoundary | F::LowBoundary | F::Precision => {
+                self.boundary(function, &items, parameters, focus)
+            }
+            F::Comparable | F::ConformsTo | F::GetValue | F::HasValue | F::Type => {
+                self.type_function(function, &items, parameters, focus)
+            }
+            F::MemberOf | F::Translate | F::ValidateValueSet => {
+                self.code_function(function, &items, parameters, focus)
+            }
+            F::Resolve => self.resolved(&items),
+            F::Aggregate => self.aggregated(&items, parameters, focus),
+            _ => self.collection(function, items, parameters, focus),
         }
     }
 }

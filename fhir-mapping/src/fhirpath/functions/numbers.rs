@@ -1,11 +1,16 @@
-//! Functions of one number (FHIRPath 5.7).
+//! Functions of one number, or of one quantity (FHIRPath 5.7).
 
-use serde_json::Value;
+use rust_decimal::prelude::{FromPrimitive, ToPrimitive};
+use rust_decimal::{Decimal, RoundingStrategy};
 
 use crate::fhirpath::compile::Compiled;
-use crate::fhirpath::evaluate::{Evaluator, Failure, Items, Variables, single};
+use crate::fhirpath::equality::number;
+use crate::fhirpath::evaluate::{Evaluator, Failure, Focus, Items, Variables, single};
 use crate::fhirpath::function::Function;
-use crate::item::Item;
+use crate::fhirpath::item::{Item, Scalar};
+use crate::fhirpath::quantity::Quantity;
+
+const NOT_NUMBERS: &str = "a function of numbers is given something else";
 
 impl<'a, V: Variables<'a>> Evaluator<'a, '_, V> {
     pub(super) fn number(
@@ -13,92 +18,117 @@ impl<'a, V: Variables<'a>> Evaluator<'a, '_, V> {
         function: Function,
         items: &[Item<'a>],
         parameters: &'a [Compiled],
-        this: Option<&Item<'a>>,
+        focus: &Focus<'_, 'a>,
     ) -> Result<Items<'a>, Failure> {
-        let Some(number) = single(items, "a function of numbers")?.map(Item::value) else {
+        let Some(item) = single(items, "a function of numbers")? else {
             return Ok(Vec::new());
         };
-        let Value::Number(number) = number else {
-            return Err("a function of numbers is given something else".to_owned());
-        };
-        if let Some(whole) = number.as_i64().map(i128::from) {
-            let result = match function {
-                Function::Abs => Some(whole.abs()),
-                Function::Ceiling | Function::Floor | Function::Truncate => Some(whole),
-                _ => None,
-            };
-            if let Some(result) = result {
-                return Ok(vec![self.whole(result)?]);
-            }
-        }
-        let number = number.as_f64().unwrap_or_default();
-        let parameter = || -> Result<Option<f64>, Failure> {
-            let items = match parameters.first() {
-                Some(parameter) => self.items(parameter, this)?,
-                None => Vec::new(),
-            };
-            match single(&items, "a function of numbers")? {
-                None => Ok(None),
-                Some(item) => item
-                    .value()
-                    .as_f64()
-                    .map(Some)
-                    .ok_or_else(|| "a function of numbers is given something else".to_owned()),
-            }
-        };
-        let result = match function {
-            Function::Ceiling => return Ok(vec![self.whole_of(number.ceil())?]),
-            Function::Floor => return Ok(vec![self.whole_of(number.floor())?]),
-            Function::Truncate => return Ok(vec![self.whole_of(number.trunc())?]),
-            Function::Abs => number.abs(),
-            Function::Exp => number.exp(),
-            Function::Ln => number.ln(),
-            Function::Sqrt => number.sqrt(),
-            Function::Log => match parameter()? {
-                Some(base) => number.ln() / base.ln(),
-                None => return Ok(Vec::new()),
-            },
-            Function::Power => match parameter()? {
-                Some(exponent) => {
-                    let power = number.powf(exponent);
-                    let wholes = number.fract() == 0.0 && exponent.fract() == 0.0;
-                    if wholes && exponent >= 0.0 && power.abs() < 1e15 {
-                        return Ok(vec![self.whole_of(power)?]);
-                    }
-                    power
-                }
-                None => return Ok(Vec::new()),
-            },
-            _ => {
-                let precision = if parameters.is_empty() {
-                    Some(0.0)
-                } else {
-                    parameter()?
+        let parameter = match parameters.first() {
+            Some(parameter) => {
+                let items = self.eval(parameter, focus)?;
+                let Some(item) = single(&items, "a function of numbers")? else {
+                    return Ok(Vec::new());
                 };
-                match precision {
-                    Some(precision) if precision >= 0.0 && precision.fract() == 0.0 => {
-                        let scale = 10_f64.powf(precision);
-                        (number * scale).round() / scale
-                    }
-                    Some(_) => return Err("a precision is a whole number, 0 at least".to_owned()),
-                    None => return Ok(Vec::new()),
-                }
+                let scalar = item.scalar(self.definitions);
+                let given = scalar.as_ref().and_then(number).ok_or(NOT_NUMBERS)?;
+                Some(given)
             }
+            None => None,
         };
-        // Not a number is empty: the square root of -1, the logarithm of 0.
-        Ok(if result.is_finite() {
-            vec![self.decimal(result)]
-        } else {
-            Vec::new()
-        })
+        let result = match item.scalar(self.definitions) {
+            Some(Scalar::Integer(integer)) => match function {
+                Function::Abs => Some(self.whole(i128::from(integer).abs())?),
+                Function::Ceiling | Function::Floor | Function::Truncate => {
+                    Some(Item::Integer(integer))
+                }
+                _ => self.of_decimal(function, integer.into(), parameter, true)?,
+            },
+            Some(Scalar::Decimal(decimal)) => {
+                self.of_decimal(function, decimal, parameter, false)?
+            }
+            Some(Scalar::Quantity(quantity)) => {
+                let value = quantity.value;
+                let value = match function {
+                    Function::Abs => value.abs(),
+                    Function::Round => rounded(value, parameter)?,
+                    _ => return Err(NOT_NUMBERS.to_owned()),
+                };
+                let unit = quantity.unit.clone();
+                Some(Item::Quantity(Quantity { value, unit }.into()))
+            }
+            _ => return Err(NOT_NUMBERS.to_owned()),
+        };
+        Ok(result.into_iter().collect())
     }
 
-    fn whole_of(&self, number: f64) -> Result<Item<'a>, Failure> {
-        // Far beyond what a whole number of FHIRPath holds, and exact in both types.
-        if number.abs() < 1e18 {
-            #[allow(clippy::cast_possible_truncation, reason = "checked above")]
-            return self.whole(number as i128);
-        }
-        Err("the number is too large".to_owned())
+    /// Empty where there is no number: the square root of -1, the logarithm of 0.
+    fn of_decimal(
+        &self,
+        function: Function,
+        value: Decimal,
+        parameter: Option<Decimal>,
+        is_integer: bool,
+    ) -> Result<Option<Item<'a>>, Failure> {
+        let float = || value.to_f64().unwrap_or(f64::NAN);
+        let result = match function {
+            Function::Ceiling => return self.whole_of(value.ceil()).map(Some),
+            Function::Floor => return self.whole_of(value.floor()).map(Some),
+            Function::Truncate => return self.whole_of(value.trunc()).map(Some),
+            Function::Abs => Some(value.abs()),
+            Function::Round => Some(rounded(value, parameter)?),
+            Function::Exp => decimal(float().exp()),
+            Function::Ln => decimal(float().ln()),
+            Function::Sqrt => decimal(float().sqrt()),
+            Function::Log => parameter
+                .and_then(|base| base.to_f64())
+                .and_then(|base| decimal(float().ln() / base.ln())),
+            _ => {
+                let Some(exponent) = parameter else {
+                    return Ok(None);
+                };
+                return self.power(value, exponent, is_integer);
+            }
+        };
+        Ok(result.map(Item::Decimal))
     }
+
+    fn power(
+        &self,
+        value: Decimal,
+        exponent: Decimal,
+        is_integer: bool,
+    ) -> Result<Option<Item<'a>>, Failure> {
+        let whole = exponent.is_integer().then(|| exponent.to_u32()).flatten();
+        if let (true, Some(exponent)) = (is_integer, whole) {
+            let power = value
+                .to_i128()
+                .and_then(|value| value.checked_pow(exponent));
+            let power = power.ok_or_else(|| "the number is too large".to_owned())?;
+            return self.whole(power).map(Some);
+        }
+        if let Some(exponent) = whole.filter(|exponent| *exponent <= 64) {
+            let power = (0..exponent).try_fold(Decimal::ONE, |power, _| power.checked_mul(value));
+            if let Some(power) = power {
+                return Ok(Some(Item::Decimal(power.normalize())));
+            }
+        }
+        let float = |decimal: Decimal| decimal.to_f64().unwrap_or(f64::NAN);
+        Ok(decimal(float(value).powf(float(exponent))).map(Item::Decimal))
+    }
+
+    fn whole_of(&self, value: Decimal) -> Result<Item<'a>, Failure> {
+        let whole = i128::try_from(value).map_err(|_| "the number is too large".to_owned())?;
+        self.whole(whole)
+    }
+}
+
+fn rounded(value: Decimal, digits: Option<Decimal>) -> Result<Decimal, Failure> {
+    let digits = digits.unwrap_or(Decimal::ZERO);
+    let whole = digits.is_integer().then(|| digits.to_u32()).flatten();
+    let digits = whole.ok_or("a precision is a whole number, 0 at least")?;
+    Ok(value.round_dp_with_strategy(digits, RoundingStrategy::MidpointAwayFromZero))
+}
+
+fn decimal(float: f64) -> Option<Decimal> {
+    Decimal::from_f64(float)
 }

@@ -3,11 +3,12 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE};
 
+use super::escapes::{escape, unescape};
 use crate::fhirpath::compile::Compiled;
-use crate::fhirpath::evaluate::{Evaluator, Failure, Items, Variables, string_of};
+use crate::fhirpath::evaluate::{Evaluator, Failure, Focus, Items, Variables, boolean, string_of};
 use crate::fhirpath::function::Function;
+use crate::fhirpath::item::Item;
 use crate::fhirpath::pattern::Pattern;
-use crate::item::Item;
 
 impl<'a, V: Variables<'a>> Evaluator<'a, '_, V> {
     pub(super) fn text_function(
@@ -15,41 +16,58 @@ impl<'a, V: Variables<'a>> Evaluator<'a, '_, V> {
         function: Function,
         items: &[Item<'a>],
         parameters: &'a [Compiled],
-        this: Option<&Item<'a>>,
+        focus: &Focus<'_, 'a>,
     ) -> Result<Items<'a>, Failure> {
         let Some(text) = string_of(items, "a function of strings")? else {
             return Ok(Vec::new());
         };
         let item = match function {
             Function::Length => self.whole(count(&text))?,
-            Function::Lower => self.text(text.to_lowercase()),
-            Function::Trim => self.text(text.trim().to_owned()),
-            Function::Upper => self.text(text.to_uppercase()),
+            Function::Lower => self.made(text.to_lowercase())?,
+            Function::Trim => self.made(text.trim().to_owned())?,
+            Function::Upper => self.made(text.to_uppercase())?,
             Function::ToChars => {
                 let characters = text.chars();
-                return Ok(characters.map(|c| self.text(c.to_string())).collect());
+                return characters.map(|c| self.made_part(&c.to_string())).collect();
             }
-            Function::Substring => return self.substring(&text, parameters, this),
+            Function::Substring => return self.substring(&text, parameters, focus),
             Function::Matches | Function::MatchesFull | Function::ReplaceMatches => {
-                return self.by_pattern(function, &text, parameters, this);
+                return self.by_pattern(function, &text, parameters, focus);
             }
-            _ => return self.by_text(function, &text, parameters, this),
+            _ => return self.by_text(function, &text, parameters, focus),
         };
         Ok(vec![item])
+    }
+
+    /// One of several strings that are made.
+    fn made_part(&self, text: &str) -> Result<Item<'a>, Failure> {
+        self.session.spend(1)?;
+        self.made(text.to_owned())
+    }
+
+    fn replaced(&self, text: &str, old: &str, new: &str) -> Result<Item<'a>, Failure> {
+        let count = if old.is_empty() {
+            text.len() + 1
+        } else {
+            text.matches(old).count()
+        };
+        // Counted before it is made: it may be far longer than both.
+        self.session.spend(count.saturating_mul(new.len()) / 16)?;
+        self.made(text.replace(old, new))
     }
 
     fn substring(
         &self,
         text: &str,
         parameters: &'a [Compiled],
-        this: Option<&Item<'a>>,
+        focus: &Focus<'_, 'a>,
     ) -> Result<Items<'a>, Failure> {
         let [start, rest @ ..] = parameters else {
             return Ok(Vec::new());
         };
-        let start = self.integer(start, this, "where a substring begins")?;
+        let start = self.integer(start, focus, "where a substring begins")?;
         let length = match rest.first() {
-            Some(length) => self.integer(length, this, "a substring's length")?,
+            Some(length) => self.integer(length, focus, "a substring's length")?,
             None => None,
         };
         let start = start.and_then(|start| usize::try_from(start).ok());
@@ -57,8 +75,8 @@ impl<'a, V: Variables<'a>> Evaluator<'a, '_, V> {
             return Ok(Vec::new());
         };
         let length = length.map_or(usize::MAX, |l| usize::try_from(l).unwrap_or(0));
-        let substring = text.chars().skip(start).take(length).collect();
-        Ok(vec![self.text(substring)])
+        let substring: String = text.chars().skip(start).take(length).collect();
+        Ok(vec![self.made(substring)?])
     }
 
     /// Functions whose first parameter is a string.
@@ -67,10 +85,10 @@ impl<'a, V: Variables<'a>> Evaluator<'a, '_, V> {
         function: Function,
         text: &str,
         parameters: &'a [Compiled],
-        this: Option<&Item<'a>>,
+        focus: &Focus<'_, 'a>,
     ) -> Result<Items<'a>, Failure> {
         let parameter = |index: usize| match parameters.get(index) {
-            Some(parameter) => self.string(parameter, this, "a parameter"),
+            Some(parameter) => self.string(parameter, focus, "a parameter"),
             None => Ok(None),
         };
         let Some(other) = parameter(0)? else {
@@ -78,24 +96,29 @@ impl<'a, V: Variables<'a>> Evaluator<'a, '_, V> {
         };
         let found_at = |byte: Option<usize>| byte.map_or(-1, |byte| count(&text[..byte]));
         let item = match function {
-            Function::Contains => return Ok(self.boolean(Some(text.contains(&other)))),
-            Function::EndsWith => return Ok(self.boolean(Some(text.ends_with(&other)))),
-            Function::StartsWith => return Ok(self.boolean(Some(text.starts_with(&other)))),
+            Function::Contains => return Ok(boolean(Some(text.contains(&other)))),
+            Function::EndsWith => return Ok(boolean(Some(text.ends_with(&other)))),
+            Function::StartsWith => return Ok(boolean(Some(text.starts_with(&other)))),
             Function::IndexOf => self.whole(found_at(text.find(&other)))?,
             Function::LastIndexOf => self.whole(found_at(text.rfind(&other)))?,
             Function::Replace => {
                 let Some(by) = parameter(1)? else {
                     return Ok(Vec::new());
                 };
-                self.text(text.replace(&other, &by))
+                self.replaced(&text, &other, &by)?
             }
             Function::Split => {
                 let parts = text.split(&other);
-                return Ok(parts.map(|part| self.text(part.to_owned())).collect());
+                return parts.map(|part| self.made_part(part)).collect();
             }
-            Function::Encode => self.text(encode(text, &other)?),
+            Function::Encode => self.made(encode(text, &other)?)?,
+            Function::Escape => self.made(escape(text, &other)?)?,
+            Function::Unescape => match unescape(text, &other)? {
+                Some(plain) => self.made(plain)?,
+                None => return Ok(Vec::new()),
+            },
             _ => match decode(text, &other)? {
-                Some(decoded) => self.text(decoded),
+                Some(decoded) => self.made(decoded)?,
                 None => return Ok(Vec::new()),
             },
         };
@@ -107,13 +130,13 @@ impl<'a, V: Variables<'a>> Evaluator<'a, '_, V> {
         function: Function,
         text: &str,
         parameters: &'a [Compiled],
-        this: Option<&Item<'a>>,
+        focus: &Focus<'_, 'a>,
     ) -> Result<Items<'a>, Failure> {
         let made;
         let pattern = match parameters.first() {
             Some(Compiled::Pattern(pattern)) => pattern,
             Some(parameter) => {
-                let Some(regular_expression) = self.string(parameter, this, "a pattern")? else {
+                let Some(regular_expression) = self.string(parameter, focus, "a pattern")? else {
                     return Ok(Vec::new());
                 };
                 made = Pattern::new(&regular_expression)?;
@@ -122,14 +145,20 @@ impl<'a, V: Variables<'a>> Evaluator<'a, '_, V> {
             None => return Ok(Vec::new()),
         };
         Ok(match function {
-            Function::Matches => self.boolean(Some(pattern.is_in(text))),
-            Function::MatchesFull => self.boolean(Some(pattern.is_whole(text))),
+            Function::Matches => boolean(Some(pattern.is_in(text))),
+            Function::MatchesFull => boolean(Some(pattern.is_whole(text))),
             _ => {
                 let by = match parameters.get(1) {
-                    Some(by) => self.string(by, this, "a replacement")?,
+                    Some(by) => self.string(by, focus, "a replacement")?,
                     None => None,
                 };
-                let replaced = by.map(|by| self.text(pattern.replace(text, &by)));
+                let replaced = match by {
+                    // HL7's tests: what matches everywhere replaces nothing.
+                    Some(_) if pattern.is_nothing() => Some(text.to_owned()),
+                    Some(by) => Some(pattern.replace(text, &by)),
+                    None => None,
+                };
+                let replaced = replaced.map(|text| self.made(text)).transpose()?;
                 replaced.into_iter().collect()
             }
         })

@@ -4,21 +4,24 @@ use chrono::{SecondsFormat, Utc};
 
 use crate::fhirpath::evaluate::{Evaluator, Variables};
 use crate::fhirpath::function::Function;
-use crate::item::Item;
+use crate::fhirpath::item::Item;
+use crate::fhirpath::temporal::{Temporal, TemporalKind};
 
 impl<'a, V: Variables<'a>> Evaluator<'a, '_, V> {
     pub(super) fn time(&self, function: Function) -> Item<'a> {
-        let now = Utc::now();
-        let primitives = self.definitions.primitives;
-        match function {
-            Function::Today => Item::computed(now.format("%Y-%m-%d").to_string(), primitives.date),
-            Function::TimeOfDay => {
-                Item::computed(now.format("%H:%M:%S%.3f").to_string(), primitives.time)
-            }
+        let now: chrono::DateTime<Utc> = self.session.now();
+        let (kind, text) = match function {
+            Function::Today => (TemporalKind::Date, now.format("%Y-%m-%d").to_string()),
+            Function::TimeOfDay => (TemporalKind::Time, now.format("%H:%M:%S%.3f").to_string()),
             _ => {
                 let text = now.to_rfc3339_opts(SecondsFormat::Millis, true);
-                Item::computed(text, primitives.date_time)
+                (TemporalKind::DateTime, text)
             }
+        };
+        match Temporal::parse(kind, &text) {
+            Some(temporal) => Item::Temporal(temporal.into()),
+            // A clock beyond the year 9999.
+            None => Item::text_of(text),
         }
     }
 }

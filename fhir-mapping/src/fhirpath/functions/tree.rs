@@ -2,11 +2,12 @@
 
 use serde_json::Value;
 
-use crate::definitions::UNKNOWN;
+use crate::definitions::{Kind, UNKNOWN};
 use crate::fhirpath::compile::Compiled;
-use crate::fhirpath::evaluate::{Evaluator, Failure, Items, Variables};
+use crate::fhirpath::evaluate::{Evaluator, Failure, Focus, Items, Variables};
 use crate::fhirpath::function::Function;
-use crate::item::{Item, Member};
+use crate::fhirpath::item::Item;
+use crate::item::Member;
 
 /// How many items a walk may find, so that every expression ends.
 const MAXIMUM_ITEMS: usize = 100_000;
@@ -17,32 +18,32 @@ impl<'a, V: Variables<'a>> Evaluator<'a, '_, V> {
         function: Function,
         items: Items<'a>,
         parameters: &'a [Compiled],
-        this: Option<&Item<'a>>,
+        focus: &Focus<'_, 'a>,
     ) -> Result<Items<'a>, Failure> {
         match function {
-            Function::Children => Ok(self.children(&items)),
+            Function::Children => self.all_children(&items),
             Function::Descendants => {
                 let mut found = Vec::new();
-                let mut level = self.children(&items);
+                let mut level = self.all_children(&items)?;
                 while !level.is_empty() {
-                    let below = self.children(&level);
+                    let below = self.all_children(&level)?;
                     found.append(&mut level);
                     level = below;
                 }
                 Ok(found)
             }
-            Function::Repeat => self.repeat(items, parameters),
+            Function::Repeat => self.repeat(items, parameters, focus),
             _ => {
                 let url = match parameters.first() {
-                    Some(url) => self.string(url, this, "an extension's url")?,
+                    Some(url) => self.string(url, focus, "an extension's url")?,
                     None => None,
                 };
                 let mut found = Vec::new();
-                for item in &items {
-                    item.children(self.definitions, &member("extension"), &mut found);
-                }
+                self.children(&items, &member("extension"), &mut found);
+                self.session.spend(found.len())?;
                 found.retain(|extension| {
-                    let found = extension.value().get("url").and_then(Value::as_str);
+                    let extension = extension.json().and_then(|json| json.get("url"));
+                    let found = extension.and_then(Value::as_str);
                     found.is_some() && found == url.as_deref()
                 });
                 Ok(found)
@@ -51,37 +52,52 @@ impl<'a, V: Variables<'a>> Evaluator<'a, '_, V> {
     }
 
     /// The elements of each item, in the order of its type, else of its JSON.
-    fn children(&self, items: &[Item<'a>]) -> Items<'a> {
+    fn all_children(&self, items: &[Item<'a>]) -> Result<Items<'a>, Failure> {
         let mut found = Vec::new();
         for item in items {
-            let id = item.type_id();
-            match (item.value(), self.definitions.get(id)) {
-                (Value::Object(_), Some(definition)) if id != UNKNOWN => {
+            let Item::Element(element) = item else {
+                continue;
+            };
+            let id = element.type_id();
+            let one = std::slice::from_ref(item);
+            match (element.value(), self.definitions.get(id)) {
+                (_, Some(definition)) if id != UNKNOWN => {
+                    let primitive = definition.kind == Kind::Primitive;
                     for element in &definition.elements {
-                        item.children(self.definitions, &member(&element.name), &mut found);
+                        // A primitive's value is what the primitive itself is.
+                        if !(primitive && element.name == "value") {
+                            self.children(one, &member(&element.name), &mut found);
+                        }
                     }
                 }
                 (Value::Object(object), _) => {
-                    for name in object.keys() {
-                        item.children(self.definitions, &member(name), &mut found);
+                    for name in object.keys().filter(|name| *name != "resourceType") {
+                        self.children(one, &member(name), &mut found);
                     }
                 }
                 _ => {}
             }
+            self.session.spend(1)?;
         }
-        found
+        self.session.spend(found.len())?;
+        Ok(found)
     }
 
     /// What the projection gives for the items, then for what that gave, until nothing is new.
-    fn repeat(&self, items: Items<'a>, parameters: &'a [Compiled]) -> Result<Items<'a>, Failure> {
+    fn repeat(
+        &self,
+        items: Items<'a>,
+        parameters: &'a [Compiled],
+        focus: &Focus<'_, 'a>,
+    ) -> Result<Items<'a>, Failure> {
         let mut found: Items<'a> = Vec::new();
         let mut level = items;
         while !level.is_empty() {
             let mut next = Vec::new();
-            for item in &level {
+            for (index, item) in level.iter().enumerate() {
                 for projection in parameters {
-                    for projected in self.items(projection, Some(item))? {
-                        if self.contains(&found, &projected) {
+                    for projected in self.eval(projection, &focus.on(item, index))? {
+                        if self.contains(&found, &projected)? {
                             continue;
                         }
                         if found.len() == MAXIMUM_ITEMS {

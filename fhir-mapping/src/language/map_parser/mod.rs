@@ -10,7 +10,8 @@ mod target;
 use serde_json::{Number, Value};
 
 use super::lexer::{
-    Comment, Lexed, Position, Span, Token, Tokens, line_of, tokens, without_byte_order_mark,
+    Comment, Lexed, Position, Span, Token, Tokens, line_of, tokens, tokens_of_expression,
+    without_byte_order_mark,
 };
 use super::syntax::StructureMap;
 use crate::error::SyntaxError;
@@ -76,7 +77,7 @@ pub(crate) fn parse_marked(text: &str) -> Result<Marked, Vec<SyntaxError>> {
 
 /// Parses an expression that stands alone.
 pub(crate) fn expression(text: &str) -> Result<Expression, SyntaxError> {
-    let mut parser = Parser::new(text)?;
+    let mut parser = Parser::of(text, tokens_of_expression(text)?);
     let expression = parser.expression()?;
     match parser.token() {
         Token::End => Ok(expression),
@@ -86,8 +87,11 @@ pub(crate) fn expression(text: &str) -> Result<Expression, SyntaxError> {
 
 impl<'t> Parser<'t> {
     fn new(text: &'t str) -> Result<Self, SyntaxError> {
-        let Tokens { tokens, comments } = tokens(text)?;
-        Ok(Self {
+        Ok(Self::of(text, tokens(text)?))
+    }
+
+    fn of(text: &'t str, Tokens { tokens, comments }: Tokens) -> Self {
+        Self {
             text: without_byte_order_mark(text),
             tokens,
             comments,
@@ -96,7 +100,13 @@ impl<'t> Parser<'t> {
             errors: Vec::new(),
             warnings: Vec::new(),
             marks: None,
-        })
+        }
+    }
+
+    /// Whether the token is a string in single quotes, which units are written in.
+    pub(crate) fn is_single_quoted(&self) -> bool {
+        let lexed = self.tokens.get(self.next);
+        lexed.is_some_and(|lexed| lexed.span.of(self.text).starts_with('\''))
     }
 
     fn whole_map(&mut self) -> Result<StructureMap, Vec<SyntaxError>> {

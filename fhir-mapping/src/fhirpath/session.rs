@@ -1,0 +1,61 @@
+//! What evaluations of one run share: what they may use up, the time that it is, and what they may
+//! ask.
+
+use std::cell::{Cell, OnceCell};
+
+use chrono::{DateTime, Utc};
+
+use super::evaluate::Failure;
+use crate::item::Item as MapItem;
+use crate::terminology::Terminology;
+
+/// How many steps expressions may take, so that every one ends.
+pub(crate) const MAXIMUM_STEPS: u64 = 10_000_000;
+
+pub(crate) struct Session<'a> {
+    /// `%resource` and `%rootResource`: what references are resolved in.
+    pub(crate) resource: Option<MapItem<'a>>,
+    pub(crate) terminology: Option<&'a dyn Terminology>,
+    maximum_steps: u64,
+    steps: Cell<u64>,
+    now: OnceCell<DateTime<Utc>>,
+}
+
+impl<'a> Session<'a> {
+    pub(crate) fn new(
+        resource: Option<MapItem<'a>>,
+        terminology: Option<&'a dyn Terminology>,
+        maximum_steps: u64,
+    ) -> Self {
+        Self {
+            resource,
+            terminology,
+            maximum_steps,
+            steps: Cell::new(0),
+            now: OnceCell::new(),
+        }
+    }
+
+    /// Counts steps: an operation, an item, or a few characters that are made.
+    pub(crate) fn spend(&self, steps: usize) -> Result<(), Failure> {
+        let spent = self.steps.get().saturating_add(steps as u64);
+        self.steps.set(spent);
+        if spent > self.maximum_steps {
+            return Err(format!(
+                "expressions take more than {} steps",
+                self.maximum_steps
+            ));
+        }
+        Ok(())
+    }
+
+    /// The time is the same all through a run (FHIRPath 5.9.2).
+    pub(crate) fn now(&self) -> DateTime<Utc> {
+        *self.now.get_or_init(Utc::now)
+    }
+
+    pub(crate) fn set_now(&self, now: DateTime<Utc>) {
+        // The first time counts.
+        let _ = self.now.set(now);
+    }
+}
