@@ -105,7 +105,7 @@ impl<'a, V: Variables<'a>> Evaluator<'a, '_, V> {
                 let Some(by) = parameter(1)? else {
                     return Ok(Vec::new());
                 };
-                self.replaced(&text, &other, &by)?
+                self.replaced(text, &other, &by)?
             }
             Function::Split => {
                 let parts = text.split(&other);
