@@ -50,19 +50,8 @@
 //! `translate` (to `code` or `Coding`), `c`, `cc`, `id`, `cp`, `qty`. `escape`, `dateOp` and every
 //! other transform are refused when the map is compiled.
 //!
-//! **FHIRPath**: paths, `$this`, `%variable`, indexers, literals (no quantities); the operators
-//! `and or xor implies = != ~ !~ < <= > >= in contains is as | & + - * / div mod`; the functions
-//! `abs all allFalse allTrue anyFalse anyTrue as ceiling children combine contains
-//! convertsToBoolean convertsToDate convertsToDateTime convertsToDecimal convertsToInteger
-//! convertsToString convertsToTime count decode descendants distinct empty encode endsWith exclude
-//! exists exp extension first floor hasValue iif indexOf intersect is isDistinct join last
-//! lastIndexOf length ln log lower matches matchesFull not now ofType power repeat replace
-//! replaceMatches round select single skip split sqrt startsWith subsetOf substring supersetOf tail
-//! take timeOfDay toBoolean toChars toDate toDateTime toDecimal toInteger toString toTime today
-//! trace trim truncate union upper where`. Every other function is refused when the map is
-//! compiled. A name at the start of a path is a variable if there is one, else an element. Regular
-//! expressions take time linear in the text; look-around and back-references are refused. `trace`
-//! writes nothing: it would hold what people answered.
+//! **FHIRPath**: all of it but a few functions, which are refused by name when the map is compiled: see
+//! [`fhirpath`], which can be used by itself.
 //!
 //! **Types**: those of FHIR R4, and logical models and profiles that are added. An element that a
 //! type does not have is refused when the map is compiled, if the type is known by then; else the

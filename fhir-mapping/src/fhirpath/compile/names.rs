@@ -118,7 +118,7 @@ impl Compiler<'_, '_> {
             let other =
                 id.filter(|id| !definitions.is_a(*id, named) && !definitions.is_a(named, *id));
             if let (Some(other), true) = (other, self.strictness.names) {
-                let reason = format!("the context is a {}, not a {name}", definitions.name(other));
+                let reason = format!("this is about {}, not {name}", definitions.name(other));
                 return Err((expression.position, reason));
             }
             return Ok((
