@@ -1,66 +1,206 @@
-//! Concept maps: `conceptmap` blocks of a map, and ConceptMap resources.
+//! Concept maps: `conceptmap` blocks of a map, and ConceptMap resources of FHIR R4 and R5.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value};
 
 use crate::error::MapError;
-use crate::language::syntax::Mapping;
+use crate::language::syntax;
 
-/// A concept map that rules share.
-pub(crate) type Translations = Arc<Vec<Mapping>>;
+/// Concept maps by their urls; `#name` for one in a map.
+pub(crate) type ConceptMaps = Arc<HashMap<String, Arc<ConceptMap>>>;
 
-/// Reads a ConceptMap resource (R4): its url and mappings.
-pub(crate) fn read(resource: &Value) -> Result<(String, Vec<Mapping>), MapError> {
-    let url = resource.get("url").and_then(Value::as_str);
-    let refuse = |reason: &str| MapError::Resource {
-        resource: format!("ConceptMap {}", url.unwrap_or("without url")),
-        reason: reason.to_owned(),
-    };
-    if resource.get("resourceType").and_then(Value::as_str) != Some("ConceptMap") {
-        return Err(refuse("this is no ConceptMap"));
-    }
-    let list = |parent: &Value, name: &str| {
-        let list = parent.get(name).and_then(Value::as_array);
-        list.cloned().unwrap_or_default()
-    };
-    let text = |parent: &Value, name: &str| {
-        let text = parent.get(name).and_then(Value::as_str);
-        text.map(ToOwned::to_owned)
-    };
-    let mut mappings = Vec::new();
-    for group in list(resource, "group") {
-        if group.get("unmapped").is_some() {
-            return Err(refuse("group.unmapped is not supported"));
+/// How many concept maps may refer to one another in turn (`other-map`).
+const MAXIMUM_OTHER_MAPS: usize = 8;
+
+#[derive(Debug, Clone, PartialEq, Default)]
+pub(crate) struct ConceptMap {
+    groups: Vec<Group>,
+}
+
+/// What a rule translates with.
+#[derive(Debug, Clone)]
+pub(crate) struct Translations {
+    pub(crate) concept_map: Arc<ConceptMap>,
+    /// Those that it may refer to.
+    pub(crate) others: ConceptMaps,
+}
+
+/// Mappings between two code systems; any, where a name is empty.
+#[derive(Debug, Clone, PartialEq, Default)]
+struct Group {
+    source: String,
+    target: String,
+    elements: HashMap<String, Vec<Target>>,
+    unmapped: Option<Unmapped>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+struct Target {
+    system: String,
+    code: String,
+    display: Option<String>,
+    /// Whether the target says no more than the source: equivalent, wider or related.
+    usable: bool,
+}
+
+/// What becomes of a code without mapping.
+#[derive(Debug, Clone, PartialEq)]
+enum Unmapped {
+    Provided,
+    Fixed(String, Option<String>),
+    OtherMap(String),
+}
+
+impl ConceptMap {
+    /// A block of a map.
+    pub(crate) fn of_block(block: &syntax::ConceptMap) -> Self {
+        let mut read = Self::default();
+        for mapping in &block.mappings {
+            let group = read.group(&mapping.source_system, &mapping.target_system);
+            // As in HL7's engine, the first line of a code counts.
+            group
+                .elements
+                .entry(mapping.source_code.clone())
+                .or_insert_with(|| {
+                    vec![Target {
+                        system: mapping.target_system.clone(),
+                        code: mapping.target_code.clone(),
+                        display: None,
+                        usable: mapping.usable,
+                    }]
+                });
         }
-        for element in list(&group, "element") {
-            let source_code =
-                text(&element, "code").ok_or_else(|| refuse("group.element.code is missing"))?;
-            for target in list(&element, "target") {
-                let equivalence = text(&target, "equivalence");
-                let usable = matches!(
-                    equivalence.as_deref(),
-                    None | Some("relatedto" | "equivalent" | "equal" | "wider")
-                );
-                if let Some(target_code) = text(&target, "code") {
-                    mappings.push(Mapping {
-                        source_system: text(&group, "source").unwrap_or_default(),
-                        source_code: source_code.clone(),
-                        target_system: text(&group, "target").unwrap_or_default(),
-                        target_code,
-                        usable,
-                    });
-                }
+        for unmapped in &block.unmapped {
+            let mode = match &unmapped.mode {
+                syntax::UnmappedMode::Provided => Unmapped::Provided,
+                syntax::UnmappedMode::Fixed(code) => Unmapped::Fixed(code.clone(), None),
+                syntax::UnmappedMode::OtherMap(url) => Unmapped::OtherMap(url.clone()),
+            };
+            let source = &unmapped.source_system;
+            let known = read.groups.iter_mut().find(|group| group.source == *source);
+            match known {
+                Some(group) => group.unmapped = Some(mode),
+                None => read.group(source, "").unmapped = Some(mode),
             }
         }
+        read
     }
-    let url = url.ok_or_else(|| refuse("url is missing"))?;
-    Ok((url.to_owned(), mappings))
+
+    fn group(&mut self, source: &str, target: &str) -> &mut Group {
+        let is_same = |group: &Group| group.source == source && group.target == target;
+        let place = self.groups.iter().position(is_same);
+        let place = place.unwrap_or_else(|| {
+            self.groups.push(Group {
+                source: source.to_owned(),
+                target: target.to_owned(),
+                ..Group::default()
+            });
+            self.groups.len() - 1
+        });
+        &mut self.groups[place]
+    }
+
+    /// Reads a ConceptMap resource: its url and what it says.
+    pub(crate) fn read(resource: &Value) -> Result<(String, Self), MapError> {
+        let url = text(resource, "url");
+        let refuse = |reason: String| MapError::Resource {
+            resource: format!("ConceptMap {}", url.as_deref().unwrap_or("without url")),
+            reason,
+        };
+        if resource.get("resourceType").and_then(Value::as_str) != Some("ConceptMap") {
+            return Err(refuse("this is no ConceptMap".to_owned()));
+        }
+        let groups = list(resource, "group").map(read_group);
+        let groups = groups.collect::<Result<_, _>>().map_err(refuse)?;
+        let url = url
+            .clone()
+            .ok_or_else(|| refuse("url is missing".to_owned()))?;
+        Ok((url, Self { groups }))
+    }
+}
+
+fn read_group(group: &Value) -> Result<Group, String> {
+    // R5 allows a version after the url.
+    let system = |name| {
+        let url = text(group, name).unwrap_or_default();
+        url.split('|').next().unwrap_or_default().to_owned()
+    };
+    let mut read = Group {
+        source: system("source"),
+        target: system("target"),
+        ..Group::default()
+    };
+    for element in list(group, "element") {
+        let code = text(element, "code").ok_or("group.element.code is missing")?;
+        let targets = list(element, "target").filter_map(|target| {
+            Some(Target {
+                system: read.target.clone(),
+                code: text(target, "code")?,
+                display: text(target, "display"),
+                usable: is_usable(target),
+            })
+        });
+        let targets = targets.collect();
+        read.elements.entry(code).or_insert(targets);
+    }
+    read.unmapped = match group.get("unmapped") {
+        None => None,
+        Some(unmapped) => Some(read_unmapped(unmapped)?),
+    };
+    Ok(read)
+}
+
+/// Whether the target can stand for the source, by R4's `equivalence` or R5's `relationship`.
+fn is_usable(target: &Value) -> bool {
+    let relation = text(target, "equivalence").or_else(|| text(target, "relationship"));
+    !matches!(
+        relation.as_deref(),
+        Some(
+            "narrower"
+                | "specializes"
+                | "unmatched"
+                | "disjoint"
+                | "source-is-broader-than-target"
+                | "not-related-to"
+        )
+    )
+}
+
+fn read_unmapped(unmapped: &Value) -> Result<Unmapped, String> {
+    match text(unmapped, "mode").as_deref() {
+        Some("provided" | "use-source-code") => Ok(Unmapped::Provided),
+        Some("fixed") => {
+            let code = text(unmapped, "code").ok_or("group.unmapped.code is missing")?;
+            Ok(Unmapped::Fixed(code, text(unmapped, "display")))
+        }
+        Some("other-map") => {
+            let url = text(unmapped, "url").or_else(|| text(unmapped, "otherMap"));
+            let url = url.ok_or("group.unmapped.url is missing")?;
+            Ok(Unmapped::OtherMap(url))
+        }
+        _ => Err(
+            "group.unmapped.mode is not provided (use-source-code), fixed or other-map".to_owned(),
+        ),
+    }
+}
+
+fn text(parent: &Value, name: &str) -> Option<String> {
+    parent
+        .get(name)
+        .and_then(Value::as_str)
+        .map(ToOwned::to_owned)
+}
+
+fn list<'v>(parent: &'v Value, name: &str) -> impl Iterator<Item = &'v Value> {
+    let list = parent.get(name).and_then(Value::as_array);
+    list.into_iter().flatten()
 }
 
 /// The Coding that a code, or a Coding, is translated to; `None` when it is not in the map.
 pub(crate) fn translate(
-    mappings: &[Mapping],
+    translations: &Translations,
     source: &Value,
 ) -> Result<Option<Value>, &'static str> {
     let (system, code) = match source {
@@ -72,28 +212,197 @@ pub(crate) fn translate(
         _ => (None, None),
     };
     let code = code.ok_or("only a code or a Coding can be translated")?;
-    let mut known = false;
-    let mut found: Option<&Mapping> = None;
-    for mapping in mappings {
-        let same = mapping.source_code == code
-            && system.is_none_or(|system| system == mapping.source_system);
-        if !same {
-            continue;
+    let mut concept_map = &translations.concept_map;
+    for _ in 0..MAXIMUM_OTHER_MAPS {
+        let groups = concept_map.groups.iter();
+        let of_system = groups.filter(|group| system.is_none_or(|system| system == group.source));
+        if let Some(targets) = of_system.clone().find_map(|group| group.elements.get(code)) {
+            return only_usable(targets).map(|target| Some(target.coding()));
         }
-        known = true;
-        if mapping.usable {
-            if found.is_some() {
-                return Err("the concept map has several translations of a code");
+        let unmapped = of_system
+            .filter_map(|group| Some((group, group.unmapped.as_ref()?)))
+            .next();
+        match unmapped {
+            None => return Ok(None),
+            Some((group, Unmapped::Provided)) => {
+                let provided = group.coding(system.unwrap_or(&group.source), code, None);
+                return Ok(Some(provided));
             }
-            found = Some(mapping);
+            Some((group, Unmapped::Fixed(code, display))) => {
+                return Ok(Some(group.coding("", code, display.as_deref())));
+            }
+            Some((_, Unmapped::OtherMap(url))) => {
+                let url = url.split('|').next().unwrap_or_default();
+                concept_map = (translations.others.get(url))
+                    .ok_or("the concept map refers to another one, which is not loaded")?;
+            }
         }
     }
-    match found {
-        Some(mapping) => Ok(Some(json!({
-            "system": mapping.target_system,
-            "code": mapping.target_code,
-        }))),
-        None if known => Err("the concept map has no usable translation of a code"),
-        None => Ok(None),
+    Err("concept maps refer to too many others")
+}
+
+/// The one target that may stand for the source.
+fn only_usable(targets: &[Target]) -> Result<&Target, &'static str> {
+    let mut usable = targets.iter().filter(|target| target.usable);
+    match (usable.next(), usable.next()) {
+        (Some(target), None) => Ok(target),
+        (None, _) => Err("the concept map has no usable translation of a code"),
+        (Some(_), Some(_)) => Err("the concept map has several translations of a code"),
+    }
+}
+
+impl Group {
+    /// A code without mapping: of the group's target system, else of another.
+    fn coding(&self, other_system: &str, code: &str, display: Option<&str>) -> Value {
+        let system = match self.target.as_str() {
+            "" => other_system,
+            target => target,
+        };
+        coding(system, code, display)
+    }
+}
+
+impl Target {
+    fn coding(&self) -> Value {
+        coding(&self.system, &self.code, self.display.as_deref())
+    }
+}
+
+fn coding(system: &str, code: &str, display: Option<&str>) -> Value {
+    let mut coding = Map::new();
+    if !system.is_empty() {
+        coding.insert("system".to_owned(), system.into());
+    }
+    coding.insert("code".to_owned(), code.into());
+    if let Some(display) = display {
+        coding.insert("display".to_owned(), display.into());
+    }
+    Value::Object(coding)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+
+    use serde_json::json;
+
+    use super::*;
+
+    /// A map of `a` codes to `b` codes, with what is unmapped.
+    fn resource(name: &str, unmapped: Value) -> Value {
+        let mut resource = json!({"resourceType": "ConceptMap", "url": format!("http://example.org/{name}"), "group": [{
+            "source": "http://example.org/a|1", "target": "http://example.org/b",
+            "element": [
+                {"code": "1", "target": [{"code": "one", "display": "One", "relationship": "equivalent"}]},
+                {"code": "2", "target": [{"code": "x", "equivalence": "narrower"}, {"code": "two", "equivalence": "wider"}]},
+                {"code": "3", "target": [{"code": "x", "relationship": "source-is-broader-than-target"}]},
+                {"code": "4", "target": [{"code": "x"}, {"code": "y", "relationship": "related-to"}]},
+                {"code": "5", "noMap": true}
+            ]
+        }]});
+        if !unmapped.is_null() {
+            resource["group"][0]["unmapped"] = unmapped;
+        }
+        resource
+    }
+
+    fn translations(resources: &[Value]) -> Translations {
+        let read = |resource: &Value| {
+            let (url, map) = ConceptMap::read(resource).unwrap();
+            (url, Arc::new(map))
+        };
+        let maps: HashMap<String, Arc<ConceptMap>> = resources.iter().map(read).collect();
+        Translations {
+            concept_map: Arc::clone(&maps["http://example.org/first"]),
+            others: Arc::new(maps),
+        }
+    }
+
+    fn of(translations: &Translations, code: &str) -> Result<Option<Value>, &'static str> {
+        translate(
+            translations,
+            &json!({"system": "http://example.org/a", "code": code}),
+        )
+    }
+
+    #[test]
+    fn relations_of_both_versions_tell_which_target_is_usable() {
+        let map = translations(&[resource("first", Value::Null)]);
+        let coding = |code: &str| json!({"system": "http://example.org/b", "code": code});
+        let mut one = coding("one");
+        one["display"] = json!("One");
+        assert_eq!(of(&map, "1"), Ok(Some(one.clone())));
+        assert_eq!(translate(&map, &json!("1")), Ok(Some(one)));
+        assert_eq!(of(&map, "2"), Ok(Some(coding("two"))));
+        for (code, reason) in [
+            ("3", "no usable translation"),
+            ("4", "several translations"),
+            ("5", "no usable translation"),
+        ] {
+            assert!(of(&map, code).unwrap_err().contains(reason), "{code}");
+        }
+        assert_eq!(of(&map, "6"), Ok(None));
+        let other = json!({"system": "http://example.org/other", "code": "1"});
+        assert_eq!(translate(&map, &other), Ok(None));
+        assert!(translate(&map, &json!(1)).is_err());
+    }
+
+    #[test]
+    fn codes_without_mapping() {
+        for (unmapped, expected) in [
+            (
+                json!({"mode": "provided"}),
+                json!({"system": "http://example.org/b", "code": "9"}),
+            ),
+            (
+                json!({"mode": "use-source-code"}),
+                json!({"system": "http://example.org/b", "code": "9"}),
+            ),
+            (
+                json!({"mode": "fixed", "code": "other", "display": "Other"}),
+                json!({"system": "http://example.org/b", "code": "other", "display": "Other"}),
+            ),
+        ] {
+            let map = translations(&[resource("first", unmapped)]);
+            assert_eq!(of(&map, "9"), Ok(Some(expected)));
+        }
+    }
+
+    #[test]
+    fn another_map_is_asked_and_cycles_end() {
+        let next = json!({"mode": "other-map", "url": "http://example.org/second|2"});
+        let fixed = json!({"mode": "fixed", "code": "last"});
+        let map = translations(&[resource("first", next.clone()), resource("second", fixed)]);
+        assert_eq!(of(&map, "9").unwrap().unwrap()["code"], "last");
+        assert_eq!(of(&map, "1").unwrap().unwrap()["code"], "one");
+
+        let missing = translations(&[resource("first", next.clone())]);
+        assert!(of(&missing, "9").unwrap_err().contains("not loaded"));
+        let back = json!({"mode": "other-map", "otherMap": "http://example.org/first"});
+        let cycle = translations(&[resource("first", next), resource("second", back)]);
+        assert!(of(&cycle, "9").unwrap_err().contains("too many"));
+    }
+
+    #[test]
+    fn a_concept_map_that_cannot_be_used_is_named() {
+        for (resource, reason) in [
+            (json!({"resourceType": "ValueSet"}), "this is no ConceptMap"),
+            (json!({"resourceType": "ConceptMap"}), "url is missing"),
+            (
+                resource("first", json!({"mode": "guess"})),
+                "group.unmapped.mode is not",
+            ),
+            (
+                resource("first", json!({"mode": "fixed"})),
+                "group.unmapped.code is missing",
+            ),
+            (
+                resource("first", json!({"mode": "other-map"})),
+                "group.unmapped.url is missing",
+            ),
+        ] {
+            let error = ConceptMap::read(&resource).unwrap_err().to_string();
+            assert!(error.contains(reason), "{error}");
+        }
     }
 }

@@ -18,6 +18,29 @@ pub struct SyntaxError {
     pub text: String,
 }
 
+/// One mistake that keeps a map from being used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("map {map}, line {line}, column {column}: {reason}")]
+pub struct CompileError {
+    /// Canonical url of the map.
+    pub map: String,
+    /// Line of the map's text, from 1.
+    pub line: usize,
+    /// Column in characters, from 1.
+    pub column: usize,
+    /// What is wrong, and what to mend.
+    pub reason: String,
+}
+
+/// Everything that the compiler has to say about maps.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Findings {
+    /// What keeps the maps from being used.
+    pub errors: Vec<CompileError>,
+    /// What has no effect, or not the one that the author expects; the maps run all the same.
+    pub warnings: Vec<Warning>,
+}
+
 /// What a map says that the specification does not allow, or that has no effect; it runs all the
 /// same.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,18 +76,10 @@ pub enum MapError {
     /// The text is not FHIR Mapping Language: one mistake at least, in the order of the text.
     #[error("{}", lines(.0))]
     Syntax(Vec<SyntaxError>),
-    /// A map asks for what is not there, or for what this engine cannot do.
-    #[error("map {map}, line {line}, column {column}: {reason}")]
-    Compile {
-        /// Canonical url of the map.
-        map: String,
-        /// Line of the map's text, from 1.
-        line: usize,
-        /// Column in characters, from 1.
-        column: usize,
-        /// What to mend.
-        reason: String,
-    },
+    /// Maps ask for what is not there, or for what cannot work: one mistake at least, by map and in
+    /// the order of its text. Very many are cut off.
+    #[error("{}", lines(.0))]
+    Compile(Vec<CompileError>),
     /// A StructureDefinition or ConceptMap cannot be read.
     #[error("{resource}: {reason}")]
     Resource {
@@ -107,7 +122,7 @@ pub enum TransformError {
     },
 }
 
-fn lines(errors: &[SyntaxError]) -> String {
+fn lines(errors: &[impl Display]) -> String {
     let lines: Vec<String> = errors.iter().map(ToString::to_string).collect();
     lines.join("\n")
 }

@@ -39,6 +39,16 @@ pub(crate) struct Known {
     pub(crate) plain: Option<TypeId>,
 }
 
+impl Member {
+    /// One that is looked for when an item is there.
+    pub(crate) fn unknown(name: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            known: None,
+        }
+    }
+}
+
 impl<'a> Item<'a> {
     /// `null` for a primitive that has nothing but an id or extensions.
     pub(crate) fn value(&self) -> &Value {

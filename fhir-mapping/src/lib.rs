@@ -80,7 +80,7 @@ pub mod terminology;
 pub use engine::TransformOptions;
 pub use engine::limits::Limits;
 pub use engine::trace::{GroupCall, Trace, TraceEntry, TraceEvent};
-pub use error::{MapError, SyntaxError, TransformError, Warning};
+pub use error::{CompileError, Findings, MapError, SyntaxError, TransformError, Warning};
 pub use format::format;
 pub use library::{CompiledMaps, MapLibrary};
 pub use outline::MapOutline;

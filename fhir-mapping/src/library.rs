@@ -1,16 +1,15 @@
 //! What a caller loads, compiles and runs.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use serde_json::Value;
 use uuid::Uuid;
 
-use crate::concept_map::{self, Translations};
+use crate::concept_map::{ConceptMap, ConceptMaps};
 use crate::definitions::Definitions;
 use crate::engine::trace::Trace;
 use crate::engine::{self, TransformOptions};
-use crate::error::{MapError, TransformError, Warning};
+use crate::error::{Findings, MapError, TransformError, Warning};
 use crate::language::map_parser;
 use crate::language::syntax::StructureMap;
 use crate::program::Program;
@@ -23,7 +22,7 @@ use crate::terminology::{LoadedTerminology, Terminology};
 pub struct MapLibrary {
     maps: Vec<StructureMap>,
     definitions: Definitions,
-    concept_maps: HashMap<String, Translations>,
+    concept_maps: ConceptMaps,
     terminology: LoadedTerminology,
     warnings: Vec<Warning>,
 }
@@ -41,7 +40,7 @@ impl MapLibrary {
         Self {
             maps: Vec::new(),
             definitions: Definitions::new(),
-            concept_maps: HashMap::new(),
+            concept_maps: ConceptMaps::default(),
             terminology: LoadedTerminology::new(),
             warnings: Vec::new(),
         }
@@ -54,15 +53,6 @@ impl MapLibrary {
     /// [`MapError::Syntax`] with every mistake's line and column, and what was expected there.
     pub fn add_map(&mut self, text: &str) -> Result<&str, MapError> {
         let (map, tolerated) = map_parser::parse(text).map_err(MapError::Syntax)?;
-        let mut unmapped = map.concept_maps.iter().flat_map(|one| &one.unmapped);
-        if let Some(unmapped) = unmapped.next() {
-            return Err(MapError::Compile {
-                map: map.url.clone(),
-                line: unmapped.position.line,
-                column: unmapped.position.column,
-                reason: "`unmapped` is not supported".to_owned(),
-            });
-        }
         self.maps.retain(|other| other.url != map.url);
         self.warnings.retain(|warning| warning.map != map.url);
         self.warnings
@@ -87,7 +77,7 @@ impl MapLibrary {
         self.add_map(&written.text)
     }
 
-    /// What was tolerated in the maps that were added, in their order.
+    /// What was tolerated in the texts of the maps that were added, in their order.
     #[must_use]
     pub fn warnings(&self) -> &[Warning] {
         &self.warnings
@@ -107,8 +97,8 @@ impl MapLibrary {
     /// # Errors
     /// [`MapError::Resource`] naming what is missing, or what is not supported.
     pub fn add_concept_map(&mut self, resource: &Value) -> Result<(), MapError> {
-        let (url, mappings) = concept_map::read(resource)?;
-        self.concept_maps.insert(url, Arc::new(mappings));
+        let (url, concept_map) = ConceptMap::read(resource)?;
+        Arc::make_mut(&mut self.concept_maps).insert(url, Arc::new(concept_map));
         self.terminology.add_concept_map(resource)
     }
 
@@ -134,22 +124,40 @@ impl MapLibrary {
         self.terminology.set_server(server);
     }
 
+    /// Everything that is wrong, or likely to be, with the maps together; what was tolerated in
+    /// their texts is part of the warnings.
+    #[must_use]
+    pub fn check(&self) -> Findings {
+        self.compiled().1
+    }
+
     /// Resolves every name in every map.
     ///
     /// # Errors
-    /// [`MapError::Compile`] for the first rule that names what is not there, or that asks for
-    /// what this engine does not support.
+    /// [`MapError::Compile`] with every rule that names what is not there, or that asks for what
+    /// cannot work or is not supported.
     pub fn compile(self) -> Result<CompiledMaps, MapError> {
-        let program = compile::compile(&Loaded {
-            maps: &self.maps,
-            definitions: &self.definitions,
-            concept_maps: &self.concept_maps,
-        })?;
+        let (program, findings) = self.compiled();
+        if !findings.errors.is_empty() {
+            return Err(MapError::Compile(findings.errors));
+        }
         Ok(CompiledMaps {
             program,
             definitions: self.definitions,
             terminology: self.terminology,
+            warnings: findings.warnings,
         })
+    }
+
+    fn compiled(&self) -> (Program, Findings) {
+        let (program, mut findings) = compile::compile(&Loaded {
+            maps: &self.maps,
+            definitions: &self.definitions,
+            concept_maps: &self.concept_maps,
+        });
+        let compiled = std::mem::take(&mut findings.warnings);
+        findings.warnings = self.warnings.iter().cloned().chain(compiled).collect();
+        (program, findings)
     }
 }
 
@@ -159,9 +167,16 @@ pub struct CompiledMaps {
     program: Program,
     definitions: Definitions,
     terminology: LoadedTerminology,
+    warnings: Vec<Warning>,
 }
 
 impl CompiledMaps {
+    /// What in the maps has no effect, or not the one that their author expects.
+    #[must_use]
+    pub fn warnings(&self) -> &[Warning] {
+        &self.warnings
+    }
+
     /// Whether there is a map with this url.
     #[must_use]
     pub fn contains(&self, url: &str) -> bool {

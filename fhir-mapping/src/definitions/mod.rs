@@ -17,6 +17,9 @@ pub(crate) struct TypeId(u32);
 /// The type of what no definition describes.
 pub(crate) const UNKNOWN: TypeId = TypeId(u32::MAX);
 
+/// The type of nothing at all.
+pub(crate) const NONE: TypeId = TypeId(u32::MAX - 1);
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
     Primitive,
@@ -123,6 +126,13 @@ impl Definitions {
         })
     }
 
+    /// The names of all types that are not parts of others.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
+        let own = self.own.iter().map(|definition| definition.name.as_str());
+        let r4 = self.r4.names().map(|name| -> &str { name });
+        own.chain(r4).filter(|name| !name.contains('.'))
+    }
+
     pub(crate) fn get(&self, id: TypeId) -> Option<&TypeDefinition> {
         let index = id.0 as usize;
         if index < self.r4.len() {
@@ -201,7 +211,8 @@ impl Definitions {
             || (self.is_abstract(wanted) && self.is_a(id, wanted))
     }
 
-    fn is_abstract(&self, id: TypeId) -> bool {
+    /// Whether what is of this type has elements that only its own type tells.
+    pub(crate) fn is_abstract(&self, id: TypeId) -> bool {
         matches!(
             self.name(id),
             "Element" | "BackboneElement" | "Resource" | "DomainResource"
@@ -234,7 +245,7 @@ impl Definitions {
     }
 
     fn next_id(&self) -> TypeId {
-        TypeId(u32::try_from(self.r4.len() + self.own.len()).unwrap_or(u32::MAX - 1))
+        TypeId(u32::try_from(self.r4.len() + self.own.len()).unwrap_or(u32::MAX - 2))
     }
 }
 

@@ -36,6 +36,10 @@ impl Types {
         self.by_name.get(name).copied()
     }
 
+    pub(super) fn names(&self) -> impl Iterator<Item = &'static str> {
+        self.by_name.keys().copied()
+    }
+
     /// The type of a suffix such as `DateTime`.
     pub(super) fn find_capitalized(&self, suffix: &str) -> Option<TypeId> {
         let lower = |text: &str| {

@@ -113,11 +113,9 @@ pub(crate) fn transform(
         rule: "(input)".to_owned(),
         reason,
     };
-    let Some(entry) = &map.entry else {
-        return Err(fail(
-            "its first group has no source and target of known types; it can only be imported"
-                .to_owned(),
-        ));
+    let entry = match &map.entry {
+        Ok(entry) => entry,
+        Err(reason) => return Err(fail(reason.clone())),
     };
     let source_type = source_type(definitions, entry, input).map_err(fail)?;
     if let Some(trace) = &mut trace {

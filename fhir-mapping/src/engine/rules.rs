@@ -28,11 +28,13 @@ impl<'a> Engine<'a, '_> {
                 call,
             });
         }
-        if let Some(extended) = group.extends {
-            let inputs = self.stack[base..base + group.inputs.len()].to_vec();
+        if let Some(extended) = &group.extends {
+            let inputs = extended.inputs.iter();
+            let inputs: Vec<Slot<'a>> =
+                inputs.map(|slot| self.stack[base + slot].clone()).collect();
             let extended_base = self.stack.len();
             self.stack.extend(inputs);
-            self.run_group(extended, extended_base, GroupCall::Extended)?;
+            self.run_group(extended.group, extended_base, GroupCall::Extended)?;
             self.stack.truncate(extended_base);
         }
         self.stack.resize(base + group.slots, Slot::Unset);

@@ -91,7 +91,7 @@ pub struct Expression {
 /// assert!(expression.is_true(&patient, &environment)?);
 ///
 /// let error = compiler.compile("birthday").unwrap_err();
-/// assert_eq!(error.to_string(), "line 1, column 1: Patient has no element birthday");
+/// assert_eq!(error.to_string(), "line 1, column 1: Patient has no element birthday; did you mean birthDate?");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug)]

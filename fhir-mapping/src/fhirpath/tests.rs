@@ -190,7 +190,7 @@ fn gives(#[case] text: &str, #[case] expected: Value) {
 }
 
 #[rstest]
-#[case("name.famly", "HumanName has no element famly")]
+#[case("name.famly", "HumanName has no element famly; did you mean family?")]
 #[case("%other", "there is no variable %other")]
 #[case(
     "name.htmlChecks()",

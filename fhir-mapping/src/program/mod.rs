@@ -1,7 +1,9 @@
 //! Maps with every name resolved: groups, rules, and what they read and write.
 
 pub(crate) mod compile;
+mod findings;
 pub(crate) mod scope;
+pub(crate) mod suggestion;
 
 use std::collections::HashMap;
 
@@ -13,7 +15,7 @@ use crate::fhirpath::compile::Compiled;
 use crate::item::Member;
 use crate::language::syntax::{Mode, SourceListMode};
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct GroupId(pub(crate) usize);
 
 #[derive(Debug)]
@@ -27,7 +29,8 @@ pub(crate) struct Program {
 #[derive(Debug)]
 pub(crate) struct MapEntry {
     pub(crate) url: String,
-    pub(crate) entry: Option<Entry>,
+    /// Or why it can only be imported.
+    pub(crate) entry: Result<Entry, String>,
     pub(crate) defaults: Defaults,
 }
 
@@ -54,8 +57,16 @@ pub(crate) struct Group {
     /// The modes of the inputs, which are in the first slots.
     pub(crate) inputs: Vec<Mode>,
     pub(crate) slots: usize,
-    pub(crate) extends: Option<GroupId>,
+    pub(crate) extends: Option<Extended>,
     pub(crate) rules: Vec<Rule>,
+}
+
+/// The group that another one begins with.
+#[derive(Debug)]
+pub(crate) struct Extended {
+    pub(crate) group: GroupId,
+    /// The slots of the extending group that are its inputs.
+    pub(crate) inputs: Vec<usize>,
 }
 
 #[derive(Debug)]
@@ -85,6 +96,11 @@ pub(crate) struct Source {
 }
 
 impl Source {
+    /// Whether it is a variable alone, so that the rule runs once whenever it is reached.
+    pub(crate) fn is_always_there(&self) -> bool {
+        self.is_plain() && self.path.is_empty() && self.condition.is_none()
+    }
+
     /// Whether there is nothing to it but a path and a condition.
     pub(crate) fn is_plain(&self) -> bool {
         self.type_id.is_none()
@@ -103,7 +119,6 @@ pub(crate) struct Target {
 }
 
 #[derive(Debug)]
-#[expect(dead_code, reason = "the compiler does not make all of them yet")]
 pub(crate) enum Transform {
     /// An empty item of the element.
     Make,
@@ -145,7 +160,6 @@ pub(crate) enum Transform {
 
 /// What `translate` gives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[expect(dead_code, reason = "the compiler does not make all of them yet")]
 pub(crate) enum TranslationResult {
     Code,
     System,
@@ -156,10 +170,6 @@ pub(crate) enum TranslationResult {
 
 /// A format that `escape` knows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[cfg_attr(
-    not(test),
-    expect(dead_code, reason = "the compiler does not make them yet")
-)]
 pub(crate) enum TextFormat {
     Json,
     Xml,

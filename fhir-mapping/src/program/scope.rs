@@ -1,6 +1,7 @@
 //! The names that are visible while a group is compiled.
 
-use std::collections::HashMap;
+use std::cell::Cell;
+use std::collections::{HashMap, HashSet};
 
 use crate::definitions::{Definitions, TypeId};
 use crate::fhirpath::syntax::Expression;
@@ -16,6 +17,10 @@ pub(crate) struct Variable {
     pub(crate) mode: Mode,
     pub(crate) slot: usize,
     pub(crate) type_id: Option<TypeId>,
+    /// Whether what it holds cannot be of another type than that: a group may be called with
+    /// anything.
+    pub(crate) is_certain: bool,
+    pub(crate) is_used: Cell<bool>,
 }
 
 pub(crate) struct Scope<'c> {
@@ -25,6 +30,12 @@ pub(crate) struct Scope<'c> {
     pub(crate) slots: usize,
     /// How many constants are being compiled inside one another.
     pub(crate) constant_depth: usize,
+    /// Whether an element that its type does not have gives nothing, with a warning, as in HL7's
+    /// engine; else the expression is refused.
+    pub(crate) tolerates_unknown_elements: bool,
+    /// What in expressions cannot be what the author meant, though it can be evaluated.
+    pub(crate) warnings: Vec<Refusal>,
+    pub(crate) used_constants: HashSet<String>,
 }
 
 impl<'c> Scope<'c> {
@@ -38,6 +49,9 @@ impl<'c> Scope<'c> {
             variables: Vec::new(),
             slots: 0,
             constant_depth: 0,
+            tolerates_unknown_elements: false,
+            warnings: Vec::new(),
+            used_constants: HashSet::new(),
         }
     }
 
@@ -50,15 +64,21 @@ impl<'c> Scope<'c> {
             mode,
             slot,
             type_id,
+            is_certain: true,
+            is_used: Cell::new(false),
         });
         slot
     }
 
+    /// The innermost variable of this name and mode, which is used by that.
     pub(crate) fn find_as(&self, name: &str, mode: Mode) -> Option<&Variable> {
-        self.variables
+        let found = self
+            .variables
             .iter()
             .rev()
-            .find(|variable| variable.name == name && variable.mode == mode)
+            .find(|variable| variable.name == name && variable.mode == mode)?;
+        found.is_used.set(true);
+        Some(found)
     }
 
     /// A source variable of this name, else a target variable.

@@ -68,7 +68,7 @@ fn check(arguments: &Arguments, mut library: Library) -> (Vec<String>, Vec<Strin
     if mistakes.is_empty()
         && let Err(error) = std::mem::take(&mut library.maps).compile()
     {
-        mistakes.extend(Library::mistake(&library, &error).0);
+        mistakes.extend(library.mistakes(&error).0);
     }
     (warnings, mistakes)
 }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use fhir_mapping::{MapError, MapLibrary, Warning};
+use fhir_mapping::{CompileError, MapError, MapLibrary, Warning};
 use serde_json::Value;
 
 use super::package;
@@ -94,20 +94,16 @@ impl Library {
         Ok(url)
     }
 
-    /// An error of the compiler with the file's name instead of the map's url.
-    pub(super) fn mistake(files: &Self, error: &MapError) -> FileMistakes {
-        match error {
-            MapError::Compile {
-                map,
-                line,
-                column,
-                reason,
-            } => FileMistakes(vec![format!(
-                "{}:{line}:{column}: {reason}",
-                files.file_of(map)
-            )]),
-            other => FileMistakes(vec![other.to_string()]),
-        }
+    /// The compiler's errors with the file's name instead of the map's url.
+    pub(super) fn mistakes(&self, error: &MapError) -> FileMistakes {
+        let MapError::Compile(errors) = error else {
+            return FileMistakes(vec![error.to_string()]);
+        };
+        let place = |error: &CompileError| {
+            let file = self.file_of(&error.map);
+            format!("{file}:{}:{}: {}", error.line, error.column, error.reason)
+        };
+        FileMistakes(errors.iter().map(place).collect())
     }
 
     /// A warning with the file's name.

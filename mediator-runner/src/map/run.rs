@@ -68,7 +68,7 @@ fn transform_all(arguments: &Arguments) -> Result<bool, String> {
     }
     let maps = std::mem::take(&mut library.maps)
         .compile()
-        .map_err(|error| Library::mistake(&library, &error).to_string())?;
+        .map_err(|error| library.mistakes(&error).to_string())?;
     if !maps.contains(&url) {
         return Err(format!(
             "{url} is neither a file nor the url of a map that is imported by --import"

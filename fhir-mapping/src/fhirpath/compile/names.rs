@@ -8,6 +8,7 @@ use crate::fhirpath::item::SystemType;
 use crate::fhirpath::syntax::Expression;
 use crate::item::{Known, Member};
 use crate::program::scope::{Refusal, Scope};
+use crate::program::suggestion::did_you_mean;
 
 /// The names that FHIRPath and FHIR define; no variable may take them.
 pub(super) const RESERVED: [&str; 8] = [
@@ -76,6 +77,7 @@ impl Compiler<'_, '_> {
         let Some(constant) = constants.get(name) else {
             return Ok(None);
         };
+        self.scope.used_constants.insert(name.to_owned());
         if self.scope.constant_depth == MAXIMUM_CONSTANT_DEPTH {
             let reason = format!("{name} is defined by itself, or by too many other constants");
             return Err((constant.position, reason));
@@ -130,7 +132,7 @@ impl Compiler<'_, '_> {
     }
 
     pub(super) fn member(
-        &self,
+        &mut self,
         operand: Compiled,
         static_type: Option<StaticType>,
         name: &str,
@@ -144,7 +146,14 @@ impl Compiler<'_, '_> {
             }
             _ => None,
         };
-        let (member, child) = resolve(self.scope, id, name).map_err(refuse)?;
+        let (member, child) = match resolve(self.scope, id, name) {
+            Ok(resolved) => resolved,
+            Err(reason) if self.scope.tolerates_unknown_elements => {
+                self.scope.warnings.push((expression.position, reason));
+                (Member::unknown(name), None)
+            }
+            Err(reason) => return Err(refuse(reason)),
+        };
         let by_choice = member.known.and_then(|known| known.element.choice);
         if let (Some(choice), true, Some(id)) = (by_choice, self.strictness.names, id) {
             let definitions = self.scope.definitions;
@@ -171,12 +180,16 @@ pub(crate) fn resolve(
         name: name.to_owned(),
         known,
     };
-    let Some(id) = id else {
+    let definitions = scope.definitions;
+    let Some(id) = id.filter(|id| !definitions.is_abstract(*id)) else {
         return Ok((member(None), None));
     };
-    let definitions = scope.definitions;
     let Some(found) = definitions.element(id, name) else {
-        return Err(format!("{} has no element {name}", definitions.name(id)));
+        let elements = definitions.get(id).map(|definition| &definition.elements);
+        let names = elements.into_iter().flatten();
+        let suggestion = did_you_mean(name, names.map(|element| element.name.as_str()));
+        let type_name = definitions.name(id);
+        return Err(format!("{type_name} has no element {name}{suggestion}"));
     };
     let element = definitions
         .get(id)
