@@ -154,6 +154,7 @@ impl MapLibrary {
             maps: &self.maps,
             definitions: &self.definitions,
             concept_maps: &self.concept_maps,
+            has_terminology_server: self.terminology.has_server(),
         });
         let compiled = std::mem::take(&mut findings.warnings);
         findings.warnings = self.warnings.iter().cloned().chain(compiled).collect();

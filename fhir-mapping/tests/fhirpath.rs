@@ -379,7 +379,10 @@ fn codes_are_looked_up_in_what_is_loaded() {
     "name.slice('a', 'b')",
     "line 1, column 5: the FHIRPath function slice is not supported"
 )]
-#[case("name.famly", "line 1, column 5: HumanName has no element famly")]
+#[case(
+    "name.famly",
+    "line 1, column 5: HumanName has no element famly; did you mean family?"
+)]
 #[case(
     "Observation.value",
     "line 1, column 1: this is about Patient, not Observation"
@@ -390,7 +393,7 @@ fn codes_are_looked_up_in_what_is_loaded() {
 )]
 #[case(
     "name.startsWith('a')",
-    "line 1, column 5: startsWith is for strings, and a HumanName is none"
+    "line 1, column 5: startsWith is for strings, which HumanName is not"
 )]
 #[case(
     "gender.as(string1)",

@@ -173,7 +173,7 @@ impl<'a, 'v, V: Variables<'a>> Evaluator<'a, 'v, V> {
                 } else {
                     self.children(&self.eval(operand, focus)?, member, &mut found);
                 }
-                self.session.spend(found.len())?;
+                self.session.hold(found.len())?;
                 found
             }
             Compiled::TextEquals(member, text) => boolean(self.text_equals(member, text, focus)),
@@ -348,6 +348,7 @@ impl<'a, 'v, V: Variables<'a>> Evaluator<'a, 'v, V> {
             Operator::Union => {
                 let mut both = left;
                 both.extend(right);
+                self.session.hold(both.len())?;
                 return self.distinct(both);
             }
             _ => return self.arithmetic(operator, &left, &right),
@@ -361,7 +362,7 @@ impl<'a, 'v, V: Variables<'a>> Evaluator<'a, 'v, V> {
 
     /// A string that was made.
     pub(super) fn made(&self, text: String) -> Result<Item<'a>, Failure> {
-        self.session.spend(text.len() / 16)?;
+        self.session.spend(text.len() / 4)?;
         Ok(Item::text_of(text))
     }
 

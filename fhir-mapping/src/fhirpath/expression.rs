@@ -248,8 +248,8 @@ impl<'e> Environment<'e> {
         self
     }
 
-    /// How many steps an evaluation may take: operations, items that are found, and every sixteen
-    /// bytes of text that is made. Ten million, unless set.
+    /// How many steps an evaluation may take: operations, items that are found, and every four
+    /// bytes of text that is made or searched. Ten million, unless set.
     #[must_use]
     pub fn maximum_steps(mut self, steps: u64) -> Self {
         self.maximum_steps = steps;

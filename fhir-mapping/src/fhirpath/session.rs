@@ -12,6 +12,9 @@ use crate::terminology::Terminology;
 /// How many steps expressions may take, so that every one ends.
 pub(crate) const MAXIMUM_STEPS: u64 = 10_000_000;
 
+/// How many items a collection may have.
+const MAXIMUM_ITEMS: usize = 1_000_000;
+
 pub(crate) struct Session<'a> {
     /// `%resource` and `%rootResource`: what references are resolved in.
     pub(crate) resource: Option<MapItem<'a>>,
@@ -36,7 +39,7 @@ impl<'a> Session<'a> {
         }
     }
 
-    /// Counts steps: an operation, an item, or a few characters that are made.
+    /// Counts steps: an operation, an item, or four bytes of text that is made or searched.
     pub(crate) fn spend(&self, steps: usize) -> Result<(), Failure> {
         let spent = self.steps.get().saturating_add(steps as u64);
         self.steps.set(spent);
@@ -47,6 +50,14 @@ impl<'a> Session<'a> {
             ));
         }
         Ok(())
+    }
+
+    /// Counts the items of a collection, and keeps it from growing too large.
+    pub(crate) fn hold(&self, items: usize) -> Result<(), Failure> {
+        if items > MAXIMUM_ITEMS {
+            return Err(format!("a collection has more than {MAXIMUM_ITEMS} items"));
+        }
+        self.spend(items)
     }
 
     /// The time is the same all through a run (FHIRPath 5.9.2).

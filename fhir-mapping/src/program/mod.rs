@@ -141,7 +141,7 @@ pub(crate) enum Transform {
     Cast(Operand, TypeId),
     Translate {
         source: Operand,
-        translations: Translations,
+        translator: Translator,
         result: TranslationResult,
     },
     /// `Type/id` of a resource that is being built.
@@ -156,6 +156,14 @@ pub(crate) enum Transform {
     /// An Identifier of these elements; its type, if there is one, is a code.
     Identifier(TypeId, Vec<(&'static str, Operand)>),
     ContactPointOfValue(TypeId, Operand),
+}
+
+/// Who knows what a code becomes.
+#[derive(Debug)]
+pub(crate) enum Translator {
+    Loaded(Translations),
+    /// The terminology server, by the concept map's canonical url.
+    Server(String),
 }
 
 /// What `translate` gives.

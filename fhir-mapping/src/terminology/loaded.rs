@@ -31,6 +31,10 @@ impl LoadedTerminology {
         self.server = Some(server);
     }
 
+    pub(crate) fn has_server(&self) -> bool {
+        self.server.is_some()
+    }
+
     /// Adds a ValueSet: its complete expansion, else its definition. One of the same url is
     /// replaced.
     ///

@@ -49,11 +49,11 @@ impl<'a> Engine<'a, '_> {
             },
             Transform::Translate {
                 source,
-                translations,
+                translator,
                 result,
             } => match self.operand(source, base)? {
                 None => None,
-                Some(item) => self.translate(&item, translations, *result)?,
+                Some(item) => self.translate(&item, translator, *result)?,
             },
             Transform::Reference(resource) => {
                 let (name, id) = self.identify(resource, base)?;

@@ -3,18 +3,19 @@
 use serde_json::{Value, json};
 
 use super::super::Engine;
-use crate::concept_map::{self, Translations};
+use crate::concept_map;
 use crate::definitions::TypeId;
 use crate::fhirpath::evaluate::Failure;
 use crate::item::Item;
-use crate::program::TranslationResult;
+use crate::program::{TranslationResult, Translator};
+use crate::terminology::Code;
 
 impl<'a> Engine<'a, '_> {
     /// `None` when the concept map does not have the code.
     pub(super) fn translate(
         &self,
         item: &Item<'a>,
-        translations: &Translations,
+        translator: &Translator,
         result: TranslationResult,
     ) -> Result<Option<Item<'a>>, Failure> {
         let codings = match item.value().get("coding").and_then(Value::as_array) {
@@ -24,7 +25,10 @@ impl<'a> Engine<'a, '_> {
         };
         let mut translated = None;
         for coding in codings {
-            translated = concept_map::translate(translations, coding)?;
+            translated = match translator {
+                Translator::Loaded(translations) => concept_map::translate(translations, coding)?,
+                Translator::Server(url) => self.ask(url, coding)?,
+            };
             if translated.is_some() {
                 break;
             }
@@ -52,5 +56,47 @@ impl<'a> Engine<'a, '_> {
                 data_type("CodeableConcept"),
             )),
         })
+    }
+
+    /// What the terminology server translates a code, or a Coding, to.
+    fn ask(&self, url: &str, source: &Value) -> Result<Option<Value>, Failure> {
+        let text = |name| source.get(name).and_then(Value::as_str);
+        let code = source.as_str().or_else(|| text("code"));
+        let code = Code {
+            system: text("system").map(ToOwned::to_owned),
+            code: code
+                .ok_or("only a code or a Coding can be translated")?
+                .to_owned(),
+        };
+        let Some(terminology) = self.session.terminology else {
+            return Err("no terminology server is set".to_owned());
+        };
+        let found = terminology.translate(url, &code);
+        let found = found.map_err(|error| error.to_string())?;
+        let is_empty = found.is_empty();
+        let mut usable = found.into_iter().filter(|translation| {
+            !matches!(
+                translation.equivalence.as_str(),
+                "narrower" | "specializes" | "unmatched" | "disjoint"
+            )
+        });
+        match (usable.next(), usable.next()) {
+            (None, _) if is_empty => Ok(None),
+            (None, _) => Err("the concept map has no usable translation of a code".to_owned()),
+            (Some(_), Some(_)) => {
+                Err("the concept map has several translations of a code".to_owned())
+            }
+            (Some(translation), None) => {
+                let mut coding = json!({});
+                if let Some(system) = translation.code.system {
+                    coding["system"] = system.into();
+                }
+                coding["code"] = translation.code.code.into();
+                if let Some(display) = translation.display {
+                    coding["display"] = display.into();
+                }
+                Ok(Some(coding))
+            }
+        }
     }
 }

@@ -47,7 +47,7 @@ impl Compiler<'_, '_> {
         self.count(expression, name, parameters, *least, *most)?;
         if let (true, Some(id)) = (function.is_of_text(), self.has_elements(static_type)) {
             let type_name = self.scope.definitions.name(id);
-            let reason = format!("{name} is for strings, and a {type_name} is none");
+            let reason = format!("{name} is for strings, which {type_name} is not");
             return Err((position, reason));
         }
         if function.needs_order() {

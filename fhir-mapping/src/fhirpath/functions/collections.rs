@@ -42,7 +42,7 @@ impl<'a, V: Variables<'a>> Evaluator<'a, '_, V> {
                         selected.append(&mut self.eval(projection, &focus.on(item, index))?);
                     }
                 }
-                self.session.spend(selected.len())?;
+                self.session.hold(selected.len())?;
                 Ok(selected)
             }
             Function::Where => {
@@ -202,6 +202,7 @@ impl<'a, V: Variables<'a>> Evaluator<'a, '_, V> {
             }
             _ => {
                 items.extend(other);
+                self.session.hold(items.len())?;
                 items
             }
         })

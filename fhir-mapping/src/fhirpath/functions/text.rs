@@ -21,6 +21,7 @@ impl<'a, V: Variables<'a>> Evaluator<'a, '_, V> {
         let Some(text) = string_of(items, "a function of strings")? else {
             return Ok(Vec::new());
         };
+        self.session.spend(text.len() / 4)?;
         let item = match function {
             Function::Length => self.whole(count(&text))?,
             Function::Lower => self.made(text.to_lowercase())?,
@@ -52,7 +53,7 @@ impl<'a, V: Variables<'a>> Evaluator<'a, '_, V> {
             text.matches(old).count()
         };
         // Counted before it is made: it may be far longer than both.
-        self.session.spend(count.saturating_mul(new.len()) / 16)?;
+        self.session.spend(count.saturating_mul(new.len()) / 4)?;
         self.made(text.replace(old, new))
     }
 

@@ -28,6 +28,7 @@ impl<'a, V: Variables<'a>> Evaluator<'a, '_, V> {
                 while !level.is_empty() {
                     let below = self.all_children(&level)?;
                     found.append(&mut level);
+                    self.session.hold(found.len())?;
                     level = below;
                 }
                 Ok(found)
@@ -40,7 +41,7 @@ impl<'a, V: Variables<'a>> Evaluator<'a, '_, V> {
                 };
                 let mut found = Vec::new();
                 self.children(&items, &member("extension"), &mut found);
-                self.session.spend(found.len())?;
+                self.session.hold(found.len())?;
                 found.retain(|extension| {
                     let extension = extension.json().and_then(|json| json.get("url"));
                     let found = extension.and_then(Value::as_str);
@@ -79,7 +80,7 @@ impl<'a, V: Variables<'a>> Evaluator<'a, '_, V> {
             }
             self.session.spend(1)?;
         }
-        self.session.spend(found.len())?;
+        self.session.hold(found.len())?;
         Ok(found)
     }
 

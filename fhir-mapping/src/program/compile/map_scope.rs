@@ -38,6 +38,7 @@ pub(super) struct MapScope<'l> {
     pub(super) constants: HashMap<String, Expression>,
     /// Those that are loaded, and those in the map.
     pub(super) concept_maps: ConceptMaps,
+    pub(super) has_terminology_server: bool,
     pub(super) findings: MapFindings,
     pub(super) called: RefCell<HashSet<GroupId>>,
     pub(super) used_constants: RefCell<HashSet<String>>,
@@ -58,6 +59,7 @@ impl<'l> MapScope<'l> {
             imported: Vec::new(),
             constants: HashMap::new(),
             concept_maps: Arc::clone(loaded.concept_maps),
+            has_terminology_server: loaded.has_terminology_server,
             findings: MapFindings::default(),
             called: RefCell::default(),
             used_constants: RefCell::default(),

@@ -27,6 +27,8 @@ pub(crate) struct Loaded<'l> {
     pub(crate) maps: &'l [StructureMap],
     pub(crate) definitions: &'l Definitions,
     pub(crate) concept_maps: &'l ConceptMaps,
+    /// Whether it can be asked about concept maps that are not loaded.
+    pub(crate) has_terminology_server: bool,
 }
 
 /// Compiles everything. What comes with errors cannot be run.

@@ -12,7 +12,7 @@ use crate::language::lexer::Position;
 use crate::language::syntax::{self, Parameter, StructureMode};
 use crate::program::scope::{Refusal, plain_name};
 use crate::program::suggestion::did_you_mean;
-use crate::program::{Operand, TextFormat, Transform, TranslationResult};
+use crate::program::{Operand, TextFormat, Transform, TranslationResult, Translator};
 
 /// Every transform, for suggestions.
 const TRANSFORMS: [&str; 16] = [
@@ -209,6 +209,13 @@ impl GroupCompiler<'_, '_> {
         let concept_maps = &self.map.concept_maps;
         let known = concept_maps.get(url.split('|').next().unwrap_or_default());
         let Some(concept_map) = known else {
+            if self.map.has_terminology_server {
+                return Ok(Transform::Translate {
+                    translator: Translator::Server(url.clone()),
+                    source: self.operand(source)?,
+                    result,
+                });
+            }
             let suggestion = did_you_mean(url, concept_maps.keys().map(String::as_str));
             return Err(refuse(format!(
                 "there is no concept map {url}; add it to the maps{suggestion}"
@@ -219,7 +226,7 @@ impl GroupCompiler<'_, '_> {
             others: Arc::clone(concept_maps),
         };
         Ok(Transform::Translate {
-            translations,
+            translator: Translator::Loaded(translations),
             source: self.operand(source)?,
             result,
         })
