@@ -105,6 +105,15 @@ impl<'a> Item<'a> {
         }
     }
 
+    /// A primitive's value alone.
+    pub(crate) fn without_companion(self) -> Self {
+        match self {
+            Self::BorrowedPrimitive(primitive, id) => Self::Borrowed(primitive.value, id),
+            Self::OwnedPrimitive(primitive, id) => Self::computed(primitive.value.clone(), id),
+            plain => plain,
+        }
+    }
+
     /// The same with another value; its companion stays.
     pub(crate) fn with_value(&self, value: Value, id: TypeId) -> Self {
         Self::computed_primitive(value, self.companion().cloned(), id)

@@ -133,7 +133,7 @@ impl<'a> Engine<'a, '_> {
                     target: target_type.map(|id| self.definitions.name(id).to_owned()),
                 });
             }
-            let set = self.output.set(node, member, item)?;
+            let set = self.output.set_whole(node, member, item)?;
             self.trace_target(Some((node, member)), Some(set), "copy", false);
             return Ok(());
         };

@@ -27,8 +27,8 @@ impl<'a> Output<'a> {
         }
         let name = self.definitions.name(to);
         let fits = match (name, item.value()) {
-            // A primitive may have extensions only.
-            (_, Value::Null) => item.companion().is_some(),
+            // A primitive may have no value, but extensions.
+            (_, Value::Null) => true,
             ("boolean", Value::Bool(_)) | ("decimal", Value::Number(_)) => true,
             ("integer" | "positiveInt" | "unsignedInt", Value::Number(number)) => {
                 number.is_i64() || number.is_u64()

@@ -186,8 +186,20 @@ impl<'a> Output<'a> {
             })
     }
 
-    /// Sets an element to a value, or adds the value to the element's list. Returns its node.
+    /// Sets an element to a value, or adds the value to the element's list. Returns its node. Of a
+    /// primitive only the value is taken, as HL7's engine does: maps that want its extensions copy
+    /// them as well.
     pub(crate) fn set(
+        &mut self,
+        node: NodeId,
+        member: &Member,
+        item: Item<'a>,
+    ) -> Result<NodeId, Stop> {
+        self.set_whole(node, member, item.without_companion())
+    }
+
+    /// As [`Self::set`], with the id and the extensions of a primitive.
+    pub(crate) fn set_whole(
         &mut self,
         node: NodeId,
         member: &Member,
@@ -322,10 +334,7 @@ impl<'a> Output<'a> {
     fn set_value(&mut self, node: NodeId, item: Item<'a>, name: &str) -> Result<(), Stop> {
         let type_id = self.nodes[node.0].type_id;
         let item = self.convert(item, type_id, name)?;
-        let value = match item.companion() {
-            None => item,
-            Some(_) => Item::computed(item.value().clone(), type_id),
-        };
+        let value = item.without_companion();
         let content = &mut self.nodes[node.0].content;
         *content = match std::mem::replace(content, Content::Properties(Vec::new())) {
             Content::Properties(properties) if properties.is_empty() => Content::Item(value),
@@ -445,7 +454,7 @@ impl<'a> Output<'a> {
             let mut children = Vec::new();
             item.children(definitions, &member, &mut children);
             for child in children {
-                self.set(node, &member, child)?;
+                self.set_whole(node, &member, child)?;
             }
         }
         Ok(())
