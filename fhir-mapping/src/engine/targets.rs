@@ -31,6 +31,14 @@ impl<'a> Engine<'a, '_> {
                 _ => return Err(format!("there is nothing to write {} to", member.name).into()),
             },
         };
+        if let Some((node, _)) = place
+            && target.is_whole
+            && !self.definitions.is_primitive(self.output.type_of(node))
+        {
+            return Err("it writes a value to what is no primitive; name an element"
+                .to_owned()
+                .into());
+        }
         if let (Transform::Default(slot), Some((node, member))) = (&target.transform, place) {
             return self.default_copy(group, *slot, node, member, base);
         }

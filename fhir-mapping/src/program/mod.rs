@@ -114,6 +114,8 @@ impl Source {
 #[derive(Debug)]
 pub(crate) struct Target {
     pub(crate) place: Option<(usize, Member)>,
+    /// Whether the variable itself is written, which is a primitive then.
+    pub(crate) is_whole: bool,
     pub(crate) transform: Transform,
     pub(crate) variable: Option<usize>,
 }

@@ -33,6 +33,7 @@ impl GroupCompiler<'_, '_> {
         });
         Target {
             place,
+            is_whole: target.path.is_empty(),
             transform,
             variable,
         }
@@ -60,7 +61,10 @@ impl GroupCompiler<'_, '_> {
                 Some(member)
             }
             (Some(name), []) => {
-                return Err(refuse(format!("name the element of {name} to write to")));
+                let (member, found);
+                (member, found, is_certain) = self.whole(position, name)?;
+                child = found;
+                Some(member)
             }
             (Some(name), [element, ..]) => {
                 return Err(refuse(format!(
@@ -68,25 +72,22 @@ impl GroupCompiler<'_, '_> {
                 )));
             }
         };
+        self.check_list_mode(target);
         let transform = match (&target.transform, &target.list_mode) {
             (None, Some(TargetListMode::Share(name))) if place.is_some() => {
                 Transform::Share(self.shared_slots(name))
             }
-            (_, Some(mode)) => {
-                let mode = match mode {
-                    TargetListMode::First => "first",
-                    TargetListMode::Last => "last",
-                    TargetListMode::Collate => "collate",
-                    TargetListMode::Single => "single",
-                    TargetListMode::Share(_) => "share with a transform",
-                };
-                return Err(refuse(format!("the list mode {mode} is not supported")));
+            // All rules of the list that say so have one item of the element.
+            (None, Some(TargetListMode::Single)) if place.is_some() => {
+                Transform::Share(self.shared_slots(&format!("single {}", target.path.join("."))))
             }
-            (None, None) if simple => match only_source {
+            (None, _) if simple => match only_source {
                 Some(source) => Transform::Default(source),
                 None => return Err(refuse("a copy needs one source".to_owned())),
             },
-            (None, None) => match (&place, &target.context) {
+            // As with HL7's engine, `first`, `last` and `collate` change nothing: items stand in the
+            // order in which rules made them. Nor does `share` of what a transform gives.
+            (None, _) => match (&place, &target.context) {
                 (None, Some(name)) => {
                     let Some(variable) = self.scope.find(name) else {
                         return Err(refuse(self.no_variable("variable", name, None)));
@@ -97,7 +98,7 @@ impl GroupCompiler<'_, '_> {
                 }
                 _ => Transform::Make,
             },
-            (Some(transform), None) => {
+            (Some(transform), _) => {
                 let (transform, made) = self.transform(transform, position, only_source)?;
                 if made.is_some() {
                     (child, is_certain) = (made, true);
@@ -146,6 +147,38 @@ impl GroupCompiler<'_, '_> {
                 Ok(((context.slot, Member::unknown(element)), None, false))
             }
         }
+    }
+
+    /// `variable = value`: a primitive's own value.
+    #[allow(clippy::type_complexity, reason = "the parts of one place")]
+    fn whole(
+        &self,
+        position: Position,
+        name: &str,
+    ) -> Result<((usize, Member), Option<TypeId>, bool), Refusal> {
+        let variable = self.scope.find_as(name, Mode::Target);
+        let type_id = variable.and_then(|variable| variable.type_id);
+        if type_id.is_some_and(|id| !self.scope.definitions.is_primitive(id)) {
+            let reason = format!("name the element of {name} to write to");
+            return Err((position, reason));
+        }
+        self.element(position, name, "value")
+    }
+
+    /// Warns of list modes that change nothing.
+    fn check_list_mode(&self, target: &syntax::Target) {
+        let mode = match (&target.list_mode, &target.transform) {
+            (Some(TargetListMode::First), _) => "first",
+            (Some(TargetListMode::Last), _) => "last",
+            (Some(TargetListMode::Collate), _) => "collate",
+            (Some(TargetListMode::Share(_)), Some(_)) => "share",
+            (Some(TargetListMode::Single), Some(_)) => "single",
+            _ => return,
+        };
+        let reason = format!(
+            "{mode} changes nothing here: items stand in the order in which rules make them"
+        );
+        self.warn(target.position, reason);
     }
 
     /// Warns of a second value for an element that has one.
