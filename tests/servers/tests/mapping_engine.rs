@@ -1,4 +1,4 @@
-//! HL7's mapping engine, and what it makes of the maps of `fhir-mapping/tests/maps`: the same as is
+//! HL7's mapping engine, and what it makes of the maps of `fhir-mapping/tests/engine`: the same as is
 //! expected of ours, unless [`DIFFERENCES`] says why not.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
@@ -11,7 +11,7 @@ use real_servers::mapping_engine::RealMappingEngine;
 use reqwest::Client;
 use serde_json::Value;
 
-const MAPS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fhir-mapping/tests/maps");
+const MAPS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fhir-mapping/tests/engine");
 
 /// Maps that HL7's engine does not give the same for, and why.
 const DIFFERENCES: [(&str, &str); 9] = [

@@ -1,6 +1,6 @@
-//! A map for each thing that maps can do, alone and together (`maps/*.map`), with what it gives.
+//! A map for each thing that maps can do, alone and together (`engine/*.map`), with what it gives.
 //!
-//! What is expected (`maps/expected`) HL7's Java engine gives, too, unless
+//! What is expected (`engine/expected`) HL7's Java engine gives, too, unless
 //! `tests/servers/tests/mapping_engine.rs` says why not. `UPDATE_EXPECTED=1` writes it anew; look at
 //! each change then.
 
@@ -62,7 +62,7 @@ fn run(folder: &Path, text: &str, seed: Uuid) -> Result<Value, String> {
 }
 
 #[rstest]
-fn gives_what_is_expected(#[files("tests/maps/*.map")] path: PathBuf) {
+fn gives_what_is_expected(#[files("tests/engine/*.map")] path: PathBuf) {
     let folder = path.parent().unwrap();
     let name = path.file_stem().unwrap().to_str().unwrap();
     let text = fs::read_to_string(&path).unwrap();
@@ -90,7 +90,7 @@ fn pretty_assert(name: &str, result: &str, expected: &str) {
 
 #[test]
 fn the_same_seed_gives_the_same_ids_and_another_one_others() {
-    let folder = Path::new("tests/maps");
+    let folder = Path::new("tests/engine");
     let text = fs::read_to_string(folder.join("references-make-ids.map")).unwrap();
     let one = run(folder, &text, Uuid::nil()).unwrap();
     assert_eq!(one, run(folder, &text, Uuid::nil()).unwrap());
