@@ -160,6 +160,64 @@ fn standard_input_is_read() {
 }
 
 #[test]
+fn a_trace_tells_which_rule_ran_for_what_without_values() {
+    let author = Author::new();
+    let trace = |option: &str| {
+        let arguments = [
+            &["run", "to-card.map", "patient.json", option][..],
+            &WITH_ALL,
+        ];
+        let output = author.run(&arguments.concat());
+        assert_eq!(
+            json_of(&output)["holder"],
+            "Ngata",
+            "the result is the same"
+        );
+        errors(&output)
+    };
+    assert_eq!(
+        trace("--trace"),
+        "\
+group ToCard of http://example.org/StructureMap/ToCard (the first)
+  rule holder
+    source Patient.name: 1 item
+    for Patient.name[0]
+      -> Card.holder by create
+      group Names of http://example.org/StructureMap/Names (called)
+        rule family
+          source Patient.name[0].family: 1 item
+          for Patient.name[0].family
+            -> Card.holder.value by copy
+  rule number
+    source Patient: 1 item
+    for Patient
+      -> Card.number by uuid
+"
+    );
+    let values = trace("--trace-values");
+    assert!(
+        values.contains("for Patient.name[0].family \"Ngata\"\n"),
+        "{values}"
+    );
+    assert!(
+        values.contains("-> Card.holder.value by copy \"Ngata\"\n"),
+        "{values}"
+    );
+
+    author.write("patient.json", r#"{"resourceType": "Patient"}"#);
+    let arguments = [
+        &["run", "to-card.map", "patient.json", "--trace"][..],
+        &WITH_ALL,
+    ];
+    let output = author.run(&arguments.concat());
+    assert!(
+        errors(&output).contains("  rule holder\n    source Patient.name: empty\n  rule number"),
+        "{}",
+        errors(&output)
+    );
+}
+
+#[test]
 fn a_model_may_be_in_a_package() {
     let author = Author::new();
     let archive = GzEncoder::new(

@@ -5,6 +5,7 @@ use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use fhir_mapping::{Trace, TransformOptions};
 use serde_json::Value;
 use uuid::Uuid;
 
@@ -17,6 +18,7 @@ use crate::configuration::command::report;
   mediator-runner map run to-patient.map answers.json
   mediator-runner map run to-patient.map - --import maps --model models < answers.json
   mediator-runner map run https://example.org/StructureMap/ToPatient answers.json --import maps
+  mediator-runner map run to-patient.map answers.json --trace > /dev/null
 
 The result of each input is printed as JSON, in their order.
 
@@ -40,6 +42,25 @@ pub(super) struct Arguments {
     /// Print each result on one line
     #[arg(long)]
     compact: bool,
+
+    /// Tell on standard error which rule ran for which element, and why one did not: elements and
+    /// counts, no values
+    #[arg(long)]
+    trace: bool,
+
+    /// As --trace, with the values of primitives: what people answered
+    #[arg(long)]
+    trace_values: bool,
+}
+
+impl Arguments {
+    fn new_trace(&self) -> Option<Trace> {
+        match (self.trace, self.trace_values) {
+            (_, true) => Some(Trace::with_values()),
+            (true, false) => Some(Trace::new()),
+            (false, false) => None,
+        }
+    }
 }
 
 /// Runs the command.
@@ -78,7 +99,16 @@ fn transform_all(arguments: &Arguments) -> Result<bool, String> {
     for input in &arguments.inputs {
         let value = read(input)?;
         let seed = arguments.seed.unwrap_or_else(Uuid::new_v4);
-        match maps.transform(&url, &value, seed) {
+        let options = TransformOptions::with_seed(seed);
+        let result = match arguments.new_trace() {
+            None => maps.transform_with(&url, &value, &options),
+            Some(mut trace) => {
+                let result = maps.transform_traced(&url, &value, &options, &mut trace);
+                write!(io::stderr(), "{trace}").map_err(|error| error.to_string())?;
+                result
+            }
+        };
+        match result {
             Ok(result) => {
                 let text = if arguments.compact {
                     result.to_string()
