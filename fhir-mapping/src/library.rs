@@ -137,6 +137,12 @@ impl MapLibrary {
     /// [`MapError::Compile`] with every rule that names what is not there, or that asks for what
     /// cannot work or is not supported.
     pub fn compile(self) -> Result<CompiledMaps, MapError> {
+        for structure in self.maps.iter().flat_map(|map| &map.structures) {
+            if let Some(reason) = self.definitions.unresolved(&structure.url) {
+                let resource = format!("StructureDefinition {}", structure.url);
+                return Err(MapError::Resource { resource, reason });
+            }
+        }
         let (program, findings) = self.compiled();
         if !findings.errors.is_empty() {
             return Err(MapError::Compile(findings.errors));

@@ -1,5 +1,6 @@
 //! Which elements a type has: FHIR R4's own types, and logical models that are loaded.
 
+mod pending;
 mod r4;
 mod structure_definition;
 
@@ -9,6 +10,7 @@ use std::sync::OnceLock;
 use serde_json::Value;
 
 use crate::error::MapError;
+use pending::AllPending;
 
 /// A type, by its place among the definitions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -76,6 +78,9 @@ pub(crate) struct Definitions {
     r4: &'static r4::Types,
     own: Vec<TypeDefinition>,
     own_by_name: HashMap<String, TypeId>,
+    /// Urls of profiles, and the type that each constrains.
+    profiles: HashMap<String, String>,
+    pending: AllPending,
     pub(crate) primitives: Primitives,
 }
 
@@ -87,6 +92,8 @@ impl Definitions {
             r4,
             own: Vec::new(),
             own_by_name: HashMap::new(),
+            profiles: HashMap::new(),
+            pending: AllPending::default(),
             primitives: Primitives {
                 boolean: id("boolean"),
                 integer: id("integer"),
@@ -117,13 +124,49 @@ impl Definitions {
             .or_else(|| self.r4.find(name))
     }
 
-    /// The type that a StructureDefinition of this canonical url defines.
+    /// The type that a StructureDefinition of this canonical url defines, or constrains. FHIR's own
+    /// may have the version in it: `http://hl7.org/fhir/4.0/StructureDefinition/Patient`.
     pub(crate) fn by_url(&self, url: &str) -> Option<TypeId> {
         let url = url.split('|').next().unwrap_or_default();
-        self.own_by_name.get(url).copied().or_else(|| {
-            self.r4
-                .find(url.strip_prefix("http://hl7.org/fhir/StructureDefinition/")?)
-        })
+        if let Some(id) = self.own_by_name.get(url) {
+            return Some(*id);
+        }
+        if let Some(constrained) = self.profiles.get(url) {
+            // No profile constrains another one by its `type`.
+            return self.by_code(constrained);
+        }
+        let name = url.strip_prefix("http://hl7.org/fhir/")?;
+        let name = name.strip_prefix("4.0/").unwrap_or(name);
+        self.r4.find(name.strip_prefix("StructureDefinition/")?)
+    }
+
+    /// The type of a `type.code`: a name, or a url.
+    fn by_code(&self, code: &str) -> Option<TypeId> {
+        if code.contains(':') {
+            let known = self.own_by_name.get(code).copied();
+            return known.or_else(|| {
+                self.r4
+                    .find(code.strip_prefix("http://hl7.org/fhir/StructureDefinition/")?)
+            });
+        }
+        // What every type is derived from since R5.
+        self.by_name(code)
+            .or_else(|| (code == "Base").then_some(UNKNOWN))
+    }
+
+    fn is_built_in(&self, url: &str) -> bool {
+        let name = url.strip_prefix("http://hl7.org/fhir/StructureDefinition/");
+        name.is_some_and(|name| self.r4.find(name).is_some())
+    }
+
+    /// What a StructureDefinition refers to that nobody has defined.
+    pub(crate) fn unresolved(&self, url: &str) -> Option<String> {
+        self.pending.unresolved(url)
+    }
+
+    fn own_mut(&mut self, id: TypeId) -> Option<&mut TypeDefinition> {
+        let index = (id.0 as usize).checked_sub(self.r4.len())?;
+        self.own.get_mut(index)
     }
 
     /// The names of all types that are not parts of others.
@@ -348,8 +391,8 @@ mod tests {
             ),
             (
                 "/kind",
-                json!("resource"),
-                "only logical models and profiles can be added",
+                json!("other"),
+                "its kind is none that has elements",
             ),
             ("/derivation", json!("constraint"), "type is missing"),
             ("/url", json!(null), "url is missing"),
@@ -365,11 +408,6 @@ mod tests {
             ),
             ("/differential/element/1/type", json!([]), "X.a has no type"),
             (
-                "/differential/element/1/type",
-                json!([{"code": "Foo"}]),
-                "X.a has the type Foo, which is not known",
-            ),
-            (
                 "/differential/element/1/contentReference",
                 json!("#X.b"),
                 "X.b is not defined",
@@ -383,6 +421,102 @@ mod tests {
             let error = Definitions::new().add(&resource).unwrap_err().to_string();
             assert!(error.ends_with(reason), "{error}");
         }
+    }
+
+    fn model(name: &str, base: &str, elements: &[(&str, &str)]) -> Value {
+        let mut all = vec![json!({ "path": name })];
+        for (element, code) in elements {
+            all.push(json!({"path": format!("{name}.{element}"), "max": "1", "type": [{"code": code}]}));
+        }
+        json!({"resourceType": "StructureDefinition", "kind": "logical", "name": name, "type": name,
+            "url": format!("http://example.org/{name}"), "derivation": "specialization",
+            "baseDefinition": base, "differential": {"element": all}})
+    }
+
+    fn elements_of(definitions: &Definitions, name: &str) -> Vec<(String, String)> {
+        let id = definitions.by_name(name).unwrap();
+        let elements = &definitions.get(id).unwrap().elements;
+        let described = elements.iter().map(|element| {
+            let types = element.types.iter().map(|id| definitions.name(*id));
+            let types: Vec<&str> = types.collect();
+            (element.name.clone(), types.join(" "))
+        });
+        described.collect()
+    }
+
+    #[test]
+    fn models_refer_to_models_that_are_added_later() {
+        let element = "http://hl7.org/fhir/StructureDefinition/Element";
+        let mut definitions = Definitions::new();
+        for (name, other, url) in [("A", "B", "http://example.org/B"), ("B", "A", "A")] {
+            let added = model(name, element, &[("own", "string"), (other, url)]);
+            definitions.add(&added).unwrap();
+            let unresolved = definitions.unresolved("http://example.org/A");
+            assert_eq!(
+                unresolved.as_deref(),
+                (name == "A").then_some("A.B has the type http://example.org/B, which is not known")
+            );
+        }
+        let own = |name: &str| (name.to_owned(), name.to_owned());
+        let elements = elements_of(&definitions, "A");
+        assert!(elements.contains(&own("B")), "{elements:?}");
+        assert!(elements_of(&definitions, "B").contains(&own("A")));
+    }
+
+    #[test]
+    fn a_model_has_what_it_is_derived_from() {
+        let mut definitions = Definitions::new();
+        let element = "http://hl7.org/fhir/StructureDefinition/Element";
+        definitions
+            .add(&model("C", "http://example.org/B", &[("c", "string")]))
+            .unwrap();
+        definitions
+            .add(&model("B", "http://example.org/A", &[("b", "string"), ("a", "code")]))
+            .unwrap();
+        definitions
+            .add(&model("A", element, &[("a", "string"), ("z", "string")]))
+            .unwrap();
+        let elements = elements_of(&definitions, "C");
+        let names: Vec<&str> = elements.iter().map(|(name, _)| name.as_str()).collect();
+        assert_eq!(names, ["id", "extension", "a", "z", "b", "c"]);
+        assert_eq!(elements[2].1, "code", "B's own");
+        let id = |name| definitions.by_name(name).unwrap();
+        assert!(definitions.is_a(id("C"), id("A")));
+    }
+
+    #[test]
+    fn types_of_another_version_are_known_by_their_version() {
+        let mut definitions = Definitions::new();
+        let r4 = definitions.by_name("Patient").unwrap();
+        let url = "http://hl7.org/fhir/StructureDefinition/Patient";
+        let patient = |version: &str| {
+            json!({"resourceType": "StructureDefinition", "kind": "resource", "type": "Patient",
+                "name": "Patient", "url": url, "fhirVersion": version, "derivation": "specialization",
+                "baseDefinition": "http://hl7.org/fhir/StructureDefinition/DomainResource",
+                "snapshot": {"element": [{"path": "Patient"},
+                    {"path": "Patient.id", "max": "1", "type": [{"code": "http://hl7.org/fhirpath/System.String"}]},
+                    {"path": "Patient.new", "max": "*", "type": [{"code": "BackboneElement"}]},
+                    {"path": "Patient.new.inner", "max": "3", "base": {"max": "*"}, "type": [{"code": "code"}]}]}})
+        };
+        definitions.add(&patient("4.0.1")).unwrap();
+        assert_eq!(definitions.by_name("Patient"), Some(r4), "it is built in");
+        definitions.add(&patient("5.0.0")).unwrap();
+        let r5 = definitions.by_name("Patient").unwrap();
+        assert_ne!(r5, r4);
+        for (url, expected) in [
+            ("http://hl7.org/fhir/4.0/StructureDefinition/Patient", Some(r4)),
+            ("http://hl7.org/fhir/5.0/StructureDefinition/Patient", Some(r5)),
+            ("http://hl7.org/fhir/StructureDefinition/Patient", Some(r5)),
+            ("http://hl7.org/fhir/3.0/StructureDefinition/Patient", None),
+        ] {
+            assert_eq!(definitions.by_url(url), expected, "{url}");
+        }
+        let new = definitions.element(r5, "new").unwrap();
+        let new = &definitions.get(r5).unwrap().elements[new.index];
+        assert!(new.list);
+        assert_eq!(definitions.name(new.types[0]), "Patient.new");
+        assert!(definitions.get(new.types[0]).unwrap().elements[0].list);
+        assert_eq!(definitions.kind(r5), Some(Kind::Resource));
     }
 
     #[test]

@@ -1,89 +1,124 @@
-//! Reads StructureDefinition resources: logical models, and profiles of known types.
+//! Reads StructureDefinition resources: logical models, types of other versions of FHIR, and
+//! profiles of known types.
 
 use std::collections::HashMap;
 
 use serde_json::Value;
 
+use super::pending::Pending;
 use super::{Definitions, Element, Kind, TypeDefinition, TypeId, UNKNOWN};
 use crate::error::MapError;
 
+/// The version of FHIR that is built in.
+const BUILT_IN: &str = "4.0";
+
 pub(super) fn add(definitions: &mut Definitions, resource: &Value) -> Result<(), MapError> {
-    let url = resource.get("url").and_then(Value::as_str);
+    let text = |name: &str| resource.get(name).and_then(Value::as_str);
     let refuse = |reason: String| MapError::Resource {
-        resource: format!("StructureDefinition {}", url.unwrap_or("without url")),
+        resource: format!(
+            "StructureDefinition {}",
+            text("url").unwrap_or("without url")
+        ),
         reason,
     };
-    let text = |name: &str| {
-        resource
-            .get(name)
-            .and_then(Value::as_str)
-            .ok_or_else(|| refuse(format!("{name} is missing")))
-    };
-    if resource.get("resourceType").and_then(Value::as_str) != Some("StructureDefinition") {
+    let needed = |name: &str| text(name).ok_or_else(|| refuse(format!("{name} is missing")));
+    if text("resourceType") != Some("StructureDefinition") {
         return Err(refuse("this is no StructureDefinition".to_owned()));
     }
-    let url = text("url")?;
-    if resource.get("derivation").and_then(Value::as_str) == Some("constraint") {
+    let url = needed("url")?;
+    if text("derivation") == Some("constraint") {
         // A profile narrows a type, it adds no elements.
-        let id = definitions
-            .by_name(text("type")?)
-            .or_else(|| definitions.by_url(text("type").ok()?))
-            .ok_or_else(|| refuse("the type that it constrains is not known".to_owned()))?;
-        definitions.own_by_name.insert(url.to_owned(), id);
+        let constrained = needed("type")?.to_owned();
+        definitions.profiles.insert(url.to_owned(), constrained);
         return Ok(());
     }
-    if resource.get("kind").and_then(Value::as_str) != Some("logical") {
-        return Err(refuse(
-            "only logical models and profiles can be added".to_owned(),
-        ));
+    let kind = match text("kind") {
+        Some("logical") => Kind::Logical,
+        Some("resource") => Kind::Resource,
+        Some("complex-type") => Kind::Complex,
+        Some("primitive-type") => Kind::Primitive,
+        _ => return Err(refuse("its kind is none that has elements".to_owned())),
+    };
+    // `5.0.0` is known as `5.0` in urls of types.
+    let version = text("fhirVersion").and_then(|version| {
+        let (major_and_minor, _) = version.rsplit_once('.')?;
+        Some(major_and_minor)
+    });
+    if kind != Kind::Logical && version == Some(BUILT_IN) && definitions.is_built_in(url) {
+        return Ok(());
     }
-    let elements = ["differential", "snapshot"]
-        .into_iter()
-        .find_map(|view| resource.get(view)?.get("element")?.as_array())
-        .ok_or_else(|| refuse("differential.element is missing".to_owned()))?;
-    let model = read(definitions, elements).map_err(refuse)?;
-    for (offset, mut definition) in model.into_iter().enumerate() {
-        let id = definitions.next_id();
-        if offset == 0 {
-            let name = text("name").or_else(|_| text("id"))?;
-            definition.name = name.to_owned();
-            definition.kind = Kind::Logical;
-            definitions.own_by_name.insert(name.to_owned(), id);
-            definitions.own_by_name.insert(url.to_owned(), id);
+    let elements = |view: &str| resource.get(view)?.get("element")?.as_array();
+    let (elements, is_whole) = match (elements("snapshot"), elements("differential")) {
+        (Some(snapshot), _) => (snapshot, true),
+        (None, Some(differential)) => (differential, false),
+        (None, None) => return Err(refuse("differential.element is missing".to_owned())),
+    };
+    let type_name = text("type").and_then(|name| name.rsplit('/').next());
+    let name = match kind {
+        Kind::Logical => text("name").or(text("id")).or(type_name),
+        _ => type_name,
+    };
+    let name = name.ok_or_else(|| refuse("name is missing".to_owned()))?;
+
+    let first = definitions.next_id();
+    let mut model = read(definitions, elements).map_err(refuse)?;
+    if let Some(root) = model.types.first_mut() {
+        root.name = name.to_owned();
+        root.kind = kind;
+        let base = text("baseDefinition");
+        if let Some(known) = base.and_then(|base| definitions.by_url(base)) {
+            root.base = Some(known);
         }
-        definitions.own.push(definition);
+        if let (false, Some(base)) = (is_whole, base) {
+            model.pending.base = Some((first, base.to_owned()));
+        }
     }
+    definitions.own.append(&mut model.types);
+    definitions.own_by_name.insert(url.to_owned(), first);
+    if let Some(version) = version {
+        let versioned = url.replacen("http://hl7.org/fhir/", &format!("http://hl7.org/fhir/{version}/"), 1);
+        definitions.own_by_name.insert(versioned, first);
+    }
+    for name in [Some(name), text("type"), type_name].into_iter().flatten() {
+        definitions.own_by_name.insert(name.to_owned(), first);
+    }
+    definitions.pending.push(url, model.pending);
+    definitions.complete();
     Ok(())
 }
 
-/// The model's types, its root first.
-fn read(definitions: &Definitions, elements: &[Value]) -> Result<Vec<TypeDefinition>, String> {
+/// A model's types, its root first, and what in them is not known yet.
+struct Model {
+    types: Vec<TypeDefinition>,
+    pending: Pending,
+}
+
+fn read(definitions: &Definitions, elements: &[Value]) -> Result<Model, String> {
     let path_of = |element: &Value| {
         let path = element.get("path").and_then(Value::as_str);
         path.map(ToOwned::to_owned)
             .ok_or_else(|| "an element has no path".to_owned())
     };
     let paths: Vec<String> = elements.iter().map(path_of).collect::<Result<_, _>>()?;
-    let has_elements = |path: &str| {
-        paths.iter().any(|other| {
-            other.len() > path.len()
-                && other.starts_with(path)
-                && other.as_bytes()[path.len()] == b'.'
-        })
-    };
+    // Paths that others begin with.
+    let parents: std::collections::HashSet<&str> = paths
+        .iter()
+        .filter_map(|path| Some(path.rsplit_once('.')?.0))
+        .collect();
     let first = definitions.next_id().0;
     let mut ids: HashMap<&str, TypeId> = HashMap::new();
     let mut types: Vec<TypeDefinition> = Vec::new();
-    for (index, path) in paths.iter().enumerate() {
-        if ids.contains_key(path.as_str()) || (index > 0 && !has_elements(path)) {
+    for (index, (element, path)) in elements.iter().zip(&paths).enumerate() {
+        if ids.contains_key(path.as_str()) || (index > 0 && !parents.contains(path.as_str())) {
             continue;
         }
         let id = u32::try_from(types.len()).map_or(UNKNOWN, |count| TypeId(first + count));
         ids.insert(path, id);
+        let is_element = codes(element).any(|code| code == "Element");
         types.push(TypeDefinition {
             name: path.clone(),
             kind: Kind::Complex,
-            base: definitions.by_name(if index == 0 {
+            base: definitions.by_name(if index == 0 || is_element {
                 "Element"
             } else {
                 "BackboneElement"
@@ -91,6 +126,7 @@ fn read(definitions: &Definitions, elements: &[Value]) -> Result<Vec<TypeDefinit
             elements: Vec::new(),
         });
     }
+    let mut pending = Pending::default();
     for (element, path) in elements.iter().zip(&paths) {
         let Some((parent, name)) = path.rsplit_once('.') else {
             continue;
@@ -98,13 +134,12 @@ fn read(definitions: &Definitions, elements: &[Value]) -> Result<Vec<TypeDefinit
         let (Some(parent), None) = (ids.get(parent), element.get("sliceName")) else {
             continue;
         };
-        let codes = || {
-            let types = element.get("type").and_then(Value::as_array);
-            types
-                .into_iter()
-                .flatten()
-                .filter_map(|t| t.get("code")?.as_str())
-        };
+        let of_parent = &mut types[(parent.0 - first) as usize].elements;
+        let name_without_choice = name.trim_end_matches("[x]");
+        if of_parent.iter().any(|known| known.name == name_without_choice) {
+            continue;
+        }
+        let place = (*parent, of_parent.len());
         let reference = element.get("contentReference").and_then(Value::as_str);
         let element_types = if let Some(reference) = reference {
             let path = reference.rsplit('#').next().unwrap_or_default();
@@ -115,29 +150,38 @@ fn read(definitions: &Definitions, elements: &[Value]) -> Result<Vec<TypeDefinit
         } else if let Some(id) = ids.get(path.as_str()) {
             vec![*id]
         } else {
-            codes()
-                .map(|code| {
-                    definitions
-                        .by_name(code)
-                        .or_else(|| definitions.by_url(code))
-                        .ok_or_else(|| format!("{path} has the type {code}, which is not known"))
-                })
-                .collect::<Result<_, _>>()?
+            let mut found = Vec::new();
+            for code in codes(element) {
+                found.push(definitions.by_code(&code).unwrap_or_else(|| {
+                    pending.add_type(place, found.len(), path, &code);
+                    UNKNOWN
+                }));
+            }
+            found
         };
         if element_types.is_empty() {
             return Err(format!("{path} has no type"));
         }
-        let maximum = element.get("max").and_then(Value::as_str);
-        let read = Element {
-            name: name.trim_end_matches("[x]").to_owned(),
+        let maximum = element.get("base").unwrap_or(element).get("max");
+        let maximum = maximum.and_then(Value::as_str);
+        of_parent.push(Element {
+            name: name_without_choice.to_owned(),
             list: maximum.is_some_and(|maximum| maximum != "0" && maximum != "1"),
             choice: name.ends_with("[x]"),
             types: element_types,
-        };
-        let parent = &mut types[(parent.0 - first) as usize];
-        if !parent.elements.iter().any(|known| known.name == read.name) {
-            parent.elements.push(read);
-        }
+        });
     }
-    Ok(types)
+    Ok(Model { types, pending })
+}
+
+/// The codes of an element's types. FHIRPath's own types stand for FHIR's.
+fn codes(element: &Value) -> impl Iterator<Item = String> {
+    let types = element.get("type").and_then(Value::as_array);
+    types.into_iter().flatten().filter_map(|found| {
+        let code = found.get("code")?.as_str()?;
+        Some(match code.strip_prefix("http://hl7.org/fhirpath/System.") {
+            Some(system) => system.to_ascii_lowercase(),
+            None => code.to_owned(),
+        })
+    })
 }
