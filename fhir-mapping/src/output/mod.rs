@@ -291,7 +291,8 @@ impl<'a> Output<'a> {
         member.name == "value" && self.definitions.is_primitive(self.nodes[node.0].type_id)
     }
 
-    /// The type that an element takes for a value of a type.
+    /// The type that an element takes for a value of a type. A choice that does not have the value's
+    /// type takes one that this is derived from; and, as HL7's engine does, else the type itself.
     fn type_for(
         &self,
         found: ElementIndex,
@@ -304,22 +305,15 @@ impl<'a> Output<'a> {
         if !element.choice {
             return Ok(element.types.first().copied().unwrap_or(UNKNOWN));
         }
-        if element.types.is_empty() && value != UNKNOWN {
-            return Ok(value);
+        if value == UNKNOWN {
+            return Err(format!("nothing tells which type {}[x] has", element.name));
         }
-        element
-            .types
-            .iter()
-            .copied()
-            .find(|id| *id == value)
-            .or_else(|| {
-                let mut types = element.types.iter().copied();
-                types.find(|id| self.definitions.is_a(value, *id))
-            })
-            .ok_or_else(|| {
-                let name = self.definitions.name(value);
-                format!("{}[x] cannot have the type {name}", element.name)
-            })
+        let types = element.types.iter().copied();
+        let exact = types.clone().find(|id| *id == value);
+        let base = || types.clone().find(|id| self.definitions.is_a(value, *id));
+        Ok(exact
+            .or_else(base)
+            .unwrap_or_else(|| self.definitions.published(value)))
     }
 
     fn refuse_type(&self, element: &str, expected: TypeId, found: TypeId) -> Failure {
