@@ -276,6 +276,7 @@ fn each<'v>(
         each_value(value, companion, &mut |value, companion| {
             let type_id = match definitions.kind(id) {
                 Some(Kind::Resource) => definitions.of_resource(value).unwrap_or(id),
+                None if id == UNKNOWN => type_of_json(definitions, value),
                 _ => id,
             };
             found(Child {
@@ -314,6 +315,18 @@ fn each<'v>(
             };
             typed(value, companion, id);
         }
+    }
+}
+
+/// The FHIR type of a primitive that no definition describes.
+fn type_of_json(definitions: &Definitions, value: &Value) -> TypeId {
+    let primitives = &definitions.primitives;
+    match value {
+        Value::String(_) => primitives.string,
+        Value::Bool(_) => primitives.boolean,
+        Value::Number(number) if number.is_f64() => primitives.decimal,
+        Value::Number(_) => primitives.integer,
+        Value::Null | Value::Array(_) | Value::Object(_) => UNKNOWN,
     }
 }
 

@@ -113,6 +113,38 @@ fn several_sources_run_for_every_combination() {
 }
 
 #[test]
+fn a_single_item_is_made_by_all_rules_of_a_list() {
+    let result = run(
+        "s.name as name -> t.contact as c single then { name.family as f -> c.id = f \"f\"; } \"a\";\n s.gender as g -> t.contact as c single, c.gender = g \"b\";",
+    );
+    assert_eq!(
+        result["contact"],
+        json!([{"id": "Nīkora", "gender": "female"}])
+    );
+}
+
+#[test]
+fn a_primitive_that_is_passed_on_is_written_itself() {
+    let text = format!(
+        "{PATIENT_TO_PATIENT}group Main(source s : Source, target t : Target) {{ s -> t.gender as g then Gender(s, g) \"r\"; s -> t.name as n then Gender(s, n) \"q\"; }}\n group Gender(source s, target g) {{ s -> g = 'other' \"r\"; }}"
+    );
+    let error = compile(&text)
+        .unwrap()
+        .transform(URL, &patient(), Uuid::nil());
+    assert!(
+        error
+            .unwrap_err()
+            .to_string()
+            .contains("writes a value to what is no primitive")
+    );
+    let text = text.replace("s -> t.name as n then Gender(s, n) \"q\";", "");
+    let result = compile(&text)
+        .unwrap()
+        .transform(URL, &patient(), Uuid::nil());
+    assert_eq!(result.unwrap()["gender"], "other");
+}
+
+#[test]
 fn an_element_that_does_not_repeat_is_made_once() {
     let result = run(
         "s -> t.maritalStatus as m, m.text = 'a' \"a\";\n s -> t.maritalStatus as m, m.id = 'b' \"b\";",

@@ -426,7 +426,9 @@ mod tests {
     fn model(name: &str, base: &str, elements: &[(&str, &str)]) -> Value {
         let mut all = vec![json!({ "path": name })];
         for (element, code) in elements {
-            all.push(json!({"path": format!("{name}.{element}"), "max": "1", "type": [{"code": code}]}));
+            all.push(
+                json!({"path": format!("{name}.{element}"), "max": "1", "type": [{"code": code}]}),
+            );
         }
         json!({"resourceType": "StructureDefinition", "kind": "logical", "name": name, "type": name,
             "url": format!("http://example.org/{name}"), "derivation": "specialization",
@@ -454,7 +456,8 @@ mod tests {
             let unresolved = definitions.unresolved("http://example.org/A");
             assert_eq!(
                 unresolved.as_deref(),
-                (name == "A").then_some("A.B has the type http://example.org/B, which is not known")
+                (name == "A")
+                    .then_some("A.B has the type http://example.org/B, which is not known")
             );
         }
         let own = |name: &str| (name.to_owned(), name.to_owned());
@@ -471,7 +474,11 @@ mod tests {
             .add(&model("C", "http://example.org/B", &[("c", "string")]))
             .unwrap();
         definitions
-            .add(&model("B", "http://example.org/A", &[("b", "string"), ("a", "code")]))
+            .add(&model(
+                "B",
+                "http://example.org/A",
+                &[("b", "string"), ("a", "code")],
+            ))
             .unwrap();
         definitions
             .add(&model("A", element, &[("a", "string"), ("z", "string")]))
@@ -504,8 +511,14 @@ mod tests {
         let r5 = definitions.by_name("Patient").unwrap();
         assert_ne!(r5, r4);
         for (url, expected) in [
-            ("http://hl7.org/fhir/4.0/StructureDefinition/Patient", Some(r4)),
-            ("http://hl7.org/fhir/5.0/StructureDefinition/Patient", Some(r5)),
+            (
+                "http://hl7.org/fhir/4.0/StructureDefinition/Patient",
+                Some(r4),
+            ),
+            (
+                "http://hl7.org/fhir/5.0/StructureDefinition/Patient",
+                Some(r5),
+            ),
             ("http://hl7.org/fhir/StructureDefinition/Patient", Some(r5)),
             ("http://hl7.org/fhir/3.0/StructureDefinition/Patient", None),
         ] {

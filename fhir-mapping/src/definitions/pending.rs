@@ -3,7 +3,7 @@
 use super::{Definitions, TypeId, UNKNOWN};
 
 /// What one StructureDefinition refers to that is not known yet.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Pending {
     /// A type, and the url of the one whose elements it has, too.
     pub(super) base: Option<(TypeId, String)>,
@@ -11,7 +11,7 @@ pub(super) struct Pending {
 }
 
 /// A type of an element.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct PendingType {
     /// The type that has the element, and its place among the elements.
     element: (TypeId, usize),
@@ -39,7 +39,7 @@ impl Pending {
 }
 
 /// By the url of the StructureDefinition.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct AllPending(Vec<(String, Pending)>);
 
 impl AllPending {

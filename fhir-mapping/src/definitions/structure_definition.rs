@@ -76,7 +76,11 @@ pub(super) fn add(definitions: &mut Definitions, resource: &Value) -> Result<(),
     definitions.own.append(&mut model.types);
     definitions.own_by_name.insert(url.to_owned(), first);
     if let Some(version) = version {
-        let versioned = url.replacen("http://hl7.org/fhir/", &format!("http://hl7.org/fhir/{version}/"), 1);
+        let versioned = url.replacen(
+            "http://hl7.org/fhir/",
+            &format!("http://hl7.org/fhir/{version}/"),
+            1,
+        );
         definitions.own_by_name.insert(versioned, first);
     }
     for name in [Some(name), text("type"), type_name].into_iter().flatten() {
@@ -136,7 +140,10 @@ fn read(definitions: &Definitions, elements: &[Value]) -> Result<Model, String> 
         };
         let of_parent = &mut types[(parent.0 - first) as usize].elements;
         let name_without_choice = name.trim_end_matches("[x]");
-        if of_parent.iter().any(|known| known.name == name_without_choice) {
+        if of_parent
+            .iter()
+            .any(|known| known.name == name_without_choice)
+        {
             continue;
         }
         let place = (*parent, of_parent.len());
