@@ -538,24 +538,6 @@ fn what_is_not_there_or_not_supported_is_refused_by_name() {
             "escape knows the formats 'json', 'xml' and 'html'",
         ),
         (
-            "s -> t.name as n first \"r\";",
-            1,
-            6,
-            "the list mode first is not supported",
-        ),
-        (
-            "s -> t.name as n last \"r\";",
-            1,
-            6,
-            "the list mode last is not supported",
-        ),
-        (
-            "s -> t.name as n collate \"r\";",
-            1,
-            6,
-            "the list mode collate is not supported",
-        ),
-        (
             "s -> t.name.text = 'x' \"r\";",
             1,
             6,

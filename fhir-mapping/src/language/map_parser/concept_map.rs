@@ -31,7 +31,12 @@ impl Relation {
     fn is_usable(self) -> bool {
         matches!(
             self,
-            Self::Equivalent | Self::Equal | Self::Inexact | Self::Wider | Self::Subsumes
+            Self::Related
+                | Self::Equivalent
+                | Self::Equal
+                | Self::Inexact
+                | Self::Wider
+                | Self::Subsumes
         )
     }
 }
