@@ -42,24 +42,29 @@
 //! `where`, `check`. `log` is compiled and not run: it would hold what people answered. Several
 //! sources run the rule for every combination of their items.
 //!
-//! **Targets**: an element, or a variable alone; `share`. The list modes `first`, `last`,
-//! `collate` and `single` are refused when the map is compiled.
+//! **Targets**: an element, or a variable alone; `share` and `single`. The list modes `first`, `last`
+//! and `collate` change nothing.
 //!
 //! **Transforms**: a constant, a variable, an expression in parentheses, `create`, `copy`,
-//! `evaluate`, `truncate`, `append`, `cast` (to primitives), `uuid`, `reference`, `pointer`,
-//! `translate` (to `code` or `Coding`), `c`, `cc`, `id`, `cp`, `qty`. `escape`, `dateOp` and every
-//! other transform are refused when the map is compiled.
+//! `evaluate`, `truncate`, `append`, `escape`, `cast` (to primitives), `uuid`, `reference`,
+//! `pointer`, `translate`, `c`, `cc`, `id`, `cp`, `qty`. `dateOp` and every other transform are
+//! refused when the map is compiled.
 //!
 //! **FHIRPath**: all of it but a few functions, which are refused by name when the map is compiled: see
 //! [`fhirpath`], which can be used by itself.
 //!
-//! **Types**: those of FHIR R4, and logical models and profiles that are added. An element that a
+//! **Types**: those of FHIR R4, and StructureDefinitions that are added: logical models,
+//! profiles, types of other versions of FHIR. An element that a
 //! type does not have is refused when the map is compiled, if the type is known by then; else the
-//! transform fails. Extensions of primitives (`_birthDate`) are not read.
+//! transform fails. Ids and extensions of primitives (`_birthDate`) are read and written; copying a
+//! primitive copies its value alone. A source without a type is read as its JSON stands there.
 //!
 //! Where an element's type is another primitive than the value's, the value is converted as FHIR
 //! writes it (`"2"` to `2`); a value of another complex type is an error. An element that would be
 //! empty is left out.
+//!
+//! # Safety
+//! Maps and input need not be trusted: [`Limits`] bound what a transform may do.
 
 mod concept_map;
 mod definitions;
