@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::definitions::{Kind, UNKNOWN};
+use crate::definitions::UNKNOWN;
 use crate::fhirpath::compile::Compiled;
 use crate::fhirpath::evaluate::{Evaluator, Failure, Focus, Items, Variables};
 use crate::fhirpath::function::Function;
@@ -61,22 +61,27 @@ impl<'a, V: Variables<'a>> Evaluator<'a, '_, V> {
             };
             let id = element.type_id();
             let one = std::slice::from_ref(item);
-            match (element.value(), self.definitions.get(id)) {
-                (_, Some(definition)) if id != UNKNOWN => {
-                    let primitive = definition.kind == Kind::Primitive;
+            // A primitive's elements are those of its companion; its value is what it is itself.
+            let object = match element.value() {
+                Value::Object(object) => Some(object),
+                _ => element.companion().and_then(Value::as_object),
+            };
+            let Some(object) = object else {
+                continue;
+            };
+            match self.definitions.get(id) {
+                Some(definition) if id != UNKNOWN => {
                     for element in &definition.elements {
-                        // A primitive's value is what the primitive itself is.
-                        if !(primitive && element.name == "value") {
+                        if object.keys().any(|key| begins_with(key, &element.name)) {
                             self.children(one, &member(&element.name), &mut found);
                         }
                     }
                 }
-                (Value::Object(object), _) => {
+                _ => {
                     for name in object.keys().filter(|name| *name != "resourceType") {
                         self.children(one, &member(name), &mut found);
                     }
                 }
-                _ => {}
             }
             self.session.spend(1)?;
         }
@@ -113,6 +118,12 @@ impl<'a, V: Variables<'a>> Evaluator<'a, '_, V> {
         }
         Ok(found)
     }
+}
+
+/// Whether a key of JSON may be the element's: a choice's has its type appended, a companion's `_`
+/// before it.
+fn begins_with(key: &str, name: &str) -> bool {
+    key.strip_prefix('_').unwrap_or(key).starts_with(name)
 }
 
 fn member(name: &str) -> Member {
