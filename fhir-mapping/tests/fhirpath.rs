@@ -454,6 +454,17 @@ fn logical_models_and_plain_json() {
 }
 
 #[test]
+fn an_expression_is_shared_by_threads() {
+    let expression = Expression::compile("name.given.count()").unwrap();
+    let patient = patient();
+    std::thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| assert_eq!(expression.evaluate(&patient), Ok(vec![json!(4)])));
+        }
+    });
+}
+
+#[test]
 fn a_condition_holds_when_it_is_true() {
     let holds = |text: &str| {
         let expression = Expression::compile(text).unwrap();
