@@ -285,7 +285,7 @@ fn groups_and_rules_are_as_the_definition_has_them() {
     assert_eq!(block["target"][0]["listRuleId"], "one");
     assert_eq!(
         block["target"][1],
-        json!({"variable": "u", "transform": "uuid"})
+        json!({"contextType": "variable", "variable": "u", "transform": "uuid"})
     );
     let constants = block["rule"][0]["target"].as_array().unwrap().iter();
     let constants: Vec<Value> = constants

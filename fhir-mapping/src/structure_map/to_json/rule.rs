@@ -100,10 +100,8 @@ impl Writer<'_> {
     }
 
     fn target(&self, target: &Target) -> Value {
-        let context_type = match self.version {
-            FhirVersion::R4 => target.context.as_ref().and_then(|_| text("variable")),
-            FhirVersion::R5 => None,
-        };
+        // Java has it without a context, too.
+        let context_type = (self.version == FhirVersion::R4).then(|| json!("variable"));
         let modes = target.list_mode.iter().chain(&target.further_list_modes);
         let mut shared = modes.clone().filter_map(|mode| match mode {
             TargetListMode::Share(name) => Some(name),
