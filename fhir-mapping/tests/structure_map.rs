@@ -230,6 +230,36 @@ fn concept_maps_are_contained() {
 }
 
 #[test]
+fn unmapped_codes_have_three_modes() {
+    let text = |mode: &str| {
+        format!(
+            "map 'u' = 'n' conceptmap 'c' {{ prefix s = 's' prefix t = 't' unmapped for s = {mode} s:a == t:b }} group G(source a) {{}}"
+        )
+    };
+    for (mode, r4, r5) in [
+        ("provided", json!({"mode": "provided"}), json!({"mode": "use-source-code"})),
+        (
+            "fixed \"x y\"",
+            json!({"mode": "fixed", "code": "x y"}),
+            json!({"mode": "fixed", "code": "x y"}),
+        ),
+        (
+            "other-map \"http://x\"",
+            json!({"mode": "other-map", "url": "http://x"}),
+            json!({"mode": "other-map", "otherMap": "http://x"}),
+        ),
+    ] {
+        for (version, expected) in [(FhirVersion::R4, r4), (FhirVersion::R5, r5)] {
+            let resource = to_json(&text(mode), version).unwrap();
+            assert_eq!(resource["contained"][0]["group"][0]["unmapped"], expected);
+            let written = from_json(&resource).unwrap().text;
+            let line = format!("\n  unmapped for s = {mode}\n");
+            assert!(written.contains(&line), "{written}");
+        }
+    }
+}
+
+#[test]
 fn groups_and_rules_are_as_the_definition_has_them() {
     let r4 = everything(FhirVersion::R4);
     let group = &r4["group"][0];
