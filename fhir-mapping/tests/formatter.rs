@@ -10,7 +10,9 @@ use proptest::prelude::*;
 
 /// The text without white space and without what the formatter mends.
 fn essence(text: &str) -> String {
-    let kept = text.chars().filter(|c| !c.is_whitespace() && !matches!(c, ',' | ';'));
+    let kept = text
+        .chars()
+        .filter(|c| !c.is_whitespace() && !matches!(c, ',' | ';'));
     kept.collect()
 }
 
@@ -46,7 +48,11 @@ fn the_maps_that_users_see_are_formatted() {
     let mut count = 0;
     for (path, text) in maps {
         let formatted = format(&text).unwrap();
-        assert!(formatted == text, "mediator-runner map format {}", path.display());
+        assert!(
+            formatted == text,
+            "mediator-runner map format {}",
+            path.display()
+        );
         count += 1;
     }
     assert!(count >= 7, "{count}");

@@ -18,7 +18,10 @@ fn read(text: &str) -> Value {
 
 /// The rules of a group with the inputs `a` and `b`.
 fn rules(text: &str) -> Value {
-    read(&format!("map 'u' = 'n' group G(source a, target b) {{ {text} }}"))["group"][0]["rule"].clone()
+    read(&format!(
+        "map 'u' = 'n' group G(source a, target b) {{ {text} }}"
+    ))["group"][0]["rule"]
+        .clone()
 }
 
 fn refusal(text: &str) -> String {
@@ -49,7 +52,10 @@ two\"\"\"
     assert_eq!(header["experimental"], true);
     assert_eq!(header["title"], "kept");
     assert_eq!(header["description"], "# Title\ntwo");
-    assert_eq!(header["jurisdiction"], json!([{"coding": [{"code": "NZ"}]}]));
+    assert_eq!(
+        header["jurisdiction"],
+        json!([{"coding": [{"code": "NZ"}]}])
+    );
     assert_eq!(header["contact"], json!([{"telecom": [{"rank": 1}]}]));
     assert_eq!(header.get("copyright"), None);
     let error = to_json(
@@ -99,18 +105,38 @@ fn inputs_have_a_mode_a_name_and_perhaps_a_type(#[case] text: &str, #[case] expe
 #[case("group G(source a,) {}", "no comma belongs after the last input")]
 #[case("group G(source a target b) {}", "a comma belongs between two inputs")]
 #[case("group G(source a) { a -> a.b = uuid() 'n' }", "a rule ends with `;`")]
-#[case("group G(source a) { a -> a.b = append('x',) 'n'; }", "no comma belongs after the last parameter")]
-#[case("group for types G(source a) {}", "`<<types>>` or `<<type+>>` after the inputs replaces `for`")]
-#[case("group for type + types G(source a) {}", "`<<types>>` or `<<type+>>` after the inputs replaces `for`")]
-#[case("/// title = 'x' y\ngroup G(source a) {}", "nothing belongs after the value of a metadata element")]
+#[case(
+    "group G(source a) { a -> a.b = append('x',) 'n'; }",
+    "no comma belongs after the last parameter"
+)]
+#[case(
+    "group for types G(source a) {}",
+    "`<<types>>` or `<<type+>>` after the inputs replaces `for`"
+)]
+#[case(
+    "group for type + types G(source a) {}",
+    "`<<types>>` or `<<type+>>` after the inputs replaces `for`"
+)]
+#[case(
+    "/// title = 'x' y\ngroup G(source a) {}",
+    "nothing belongs after the value of a metadata element"
+)]
 fn what_is_tolerated_has_a_warning(#[case] text: &str, #[case] warning: &str) {
     let mut library = MapLibrary::new();
     library.add_map(&format!("map 'u' = 'n'\n{text}")).unwrap();
-    let warnings: Vec<&str> = library.warnings().iter().map(|one| one.reason.as_str()).collect();
+    let warnings: Vec<&str> = library
+        .warnings()
+        .iter()
+        .map(|one| one.reason.as_str())
+        .collect();
     assert_eq!(warnings, [warning]);
     if text.contains("for type") {
         let map = read(&format!("map 'u' = 'n'\n{text}"));
-        let expected = if text.contains('+') { "type-and-types" } else { "types" };
+        let expected = if text.contains('+') {
+            "type-and-types"
+        } else {
+            "types"
+        };
         assert_eq!(map["group"][0]["typeMode"], expected);
     }
 }
@@ -120,7 +146,10 @@ fn what_is_tolerated_has_a_warning(#[case] text: &str, #[case] warning: &str) {
 #[case("0..*", 0, "*")]
 fn a_cardinality_needs_no_type(#[case] text: &str, #[case] minimum: u32, #[case] maximum: &str) {
     let source = rules(&format!("a.b {text} as c -> b.c = c;"))[0]["source"][0].clone();
-    assert_eq!((&source["min"], &source["max"]), (&json!(minimum), &json!(maximum)));
+    assert_eq!(
+        (&source["min"], &source["max"]),
+        (&json!(minimum), &json!(maximum))
+    );
 }
 
 #[test]
@@ -141,9 +170,18 @@ fn every_list_option_of_sources_and_targets() {
 #[test]
 fn clauses_are_written_with_and_without_parentheses() {
     for (text, expected) in [
-        ("where c = 1 check d.exists() log 'x'", ["c = 1", "d.exists()", "'x'"]),
-        ("where (c = 1) check (d.exists()) log ('x')", ["(c = 1)", "(d.exists())", "('x')"]),
-        ("where(c=1)check(d . exists( ))log(\"x\")", ["(c = 1)", "(d.exists())", "('x')"]),
+        (
+            "where c = 1 check d.exists() log 'x'",
+            ["c = 1", "d.exists()", "'x'"],
+        ),
+        (
+            "where (c = 1) check (d.exists()) log ('x')",
+            ["(c = 1)", "(d.exists())", "('x')"],
+        ),
+        (
+            "where(c=1)check(d . exists( ))log(\"x\")",
+            ["(c = 1)", "(d.exists())", "('x')"],
+        ),
     ] {
         let source = rules(&format!("a.b as b {text} -> b.c = b;"))[0]["source"][0].clone();
         let found = ["condition", "check", "logMessage"].map(|name| source[name].clone());
@@ -169,7 +207,8 @@ fn defaults_are_values_or_expressions(#[case] text: &str, #[case] expected: Valu
 
 #[test]
 fn targets_are_elements_variables_and_transforms_alone() {
-    let rule = &rules("a -> b, b.c, b.c as d, b.c.e = a.f.g as h, uuid() as i, ('x' & 'y') as j 'n';")[0];
+    let rule =
+        &rules("a -> b, b.c, b.c as d, b.c.e = a.f.g as h, uuid() as i, ('x' & 'y') as j 'n';")[0];
     assert_eq!(
         rule["target"],
         json!([
@@ -187,8 +226,23 @@ fn targets_are_elements_variables_and_transforms_alone() {
 #[test]
 fn every_transform_takes_values_variables_and_expressions() {
     for name in [
-        "create", "copy", "truncate", "escape", "cast", "append", "translate", "reference", "dateOp",
-        "uuid", "pointer", "evaluate", "cc", "c", "qty", "id", "cp",
+        "create",
+        "copy",
+        "truncate",
+        "escape",
+        "cast",
+        "append",
+        "translate",
+        "reference",
+        "dateOp",
+        "uuid",
+        "pointer",
+        "evaluate",
+        "cc",
+        "c",
+        "qty",
+        "id",
+        "cp",
     ] {
         let target = &rules(&format!("a -> b.c = {name}(a, 'x', 1.5, true) 'n';"))[0]["target"][0];
         assert_eq!(target["transform"], name);
@@ -222,14 +276,22 @@ fn rules_go_on_with_groups_a_block_or_both() {
     assert_eq!(rules[1]["rule"][0]["name"], "c");
     assert_eq!(rules[2]["dependent"][0]["name"], "G");
     assert_eq!(rules[2]["rule"][0]["name"], "d");
-    assert_eq!(rules[3], json!({"name": "d", "source": [{"context": "a", "element": "d"}]}));
+    assert_eq!(
+        rules[3],
+        json!({"name": "d", "source": [{"context": "a", "element": "d"}]})
+    );
     assert_eq!(rules[4]["source"].as_array().unwrap().len(), 2);
 }
 
 #[test]
 fn names_of_rules_are_words_or_texts_or_follow_from_the_source() {
     let rules = rules("a.b as c 'x y'; a.b as c x; a.b : string as c; a as c; a.b.c as d;");
-    let names: Vec<&Value> = rules.as_array().unwrap().iter().map(|rule| &rule["name"]).collect();
+    let names: Vec<&Value> = rules
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|rule| &rule["name"])
+        .collect();
     assert_eq!(names, ["x y", "x", "bString", "a", "b.c"]);
 }
 
@@ -245,7 +307,10 @@ fn strings_have_both_quotes_and_every_escape() {
     );
     assert_eq!(target(r#""it's \"so\"""#), json!("it's \"so\""));
     assert_eq!(target("\"\"\"a \"b\"\n'c'\"\"\""), json!("a \"b\"\n'c'"));
-    assert!(refusal("map 'u' = 'n' group G(source a) { a -> a.b = '\\q' 'n'; }").contains("an escape: "));
+    assert!(
+        refusal("map 'u' = 'n' group G(source a) { a -> a.b = '\\q' 'n'; }")
+            .contains("an escape: ")
+    );
 }
 
 #[test]
@@ -257,7 +322,10 @@ fn names_in_backticks_are_never_words_of_the_language() {
     assert_eq!(rule["target"][0]["parameter"], json!([{"valueId": "true"}]));
     assert_eq!(rule["target"][1]["element"], "c`d");
     // Of a logical model, as some write them.
-    assert_eq!(rules("a.\"-260\" as c 'n';")[0]["source"][0]["element"], "-260");
+    assert_eq!(
+        rules("a.\"-260\" as c 'n';")[0]["source"][0]["element"],
+        "-260"
+    );
 }
 
 #[test]
@@ -283,7 +351,9 @@ fn tests_of(folder: &Path, names: &mut BTreeSet<String>) {
             tests_of(&path, names);
         } else if path.extension().is_some_and(|ending| ending == "rs") {
             let text = fs::read_to_string(&path).unwrap();
-            let functions = text.lines().filter_map(|line| line.trim().split_once("fn "));
+            let functions = text
+                .lines()
+                .filter_map(|line| line.trim().split_once("fn "));
             names.extend(functions.filter_map(|(before, rest)| {
                 let is_plain = before.is_empty() || before == "async ";
                 let name = rest.split('(').next()?;
@@ -300,8 +370,14 @@ fn the_tests_that_the_readme_names_exist() {
     tests_of(&folder.join("tests"), &mut tests);
     tests_of(&folder.join("src"), &mut tests);
     let readme = fs::read_to_string(folder.join("README.md")).unwrap();
-    let section = readme.split("\n## ").find(|part| part.starts_with("Mapping language\n"));
-    let rows: Vec<&str> = section.unwrap().lines().filter(|line| line.starts_with("| ")).collect();
+    let section = readme
+        .split("\n## ")
+        .find(|part| part.starts_with("Mapping language\n"));
+    let rows: Vec<&str> = section
+        .unwrap()
+        .lines()
+        .filter(|line| line.starts_with("| "))
+        .collect();
     assert!(rows.len() > 25, "{}", rows.len());
     for row in rows.iter().skip(1) {
         let named = row.trim_end_matches(" |").rsplit(" | ").next().unwrap();
