@@ -41,6 +41,8 @@
 //! - Units of UCUM that health records use are compared and converted; others, and those that are no
 //!   multiples (`Cel`), are equal to themselves only.
 //! - What is added to a date or time counts in whole units.
+//! - A primitive that has extensions and no value exists, and is empty to operators and functions of
+//!   values.
 //! - `resolve` finds contained resources, and the entries of a Bundle; nothing is fetched.
 //! - `conformsTo` knows the types of FHIR; of a profile it fails, as it does not check them.
 //! - `trace` writes nothing: it would hold what people answered.
