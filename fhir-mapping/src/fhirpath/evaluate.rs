@@ -6,7 +6,7 @@ use std::cmp::Ordering;
 use super::compile::{Compiled, TypeTest};
 use super::equality::text_equals;
 use super::item::{Item, SystemType};
-use super::session::Session;
+use super::session::{MAXIMUM_TEXT, Session};
 use super::syntax::Operator;
 use crate::definitions::Definitions;
 use crate::item::{Item as MapItem, Member};
@@ -362,6 +362,9 @@ impl<'a, 'v, V: Variables<'a>> Evaluator<'a, 'v, V> {
 
     /// A string that was made.
     pub(super) fn made(&self, text: String) -> Result<Item<'a>, Failure> {
+        if text.len() > MAXIMUM_TEXT {
+            return Err(format!("a text would have more than {MAXIMUM_TEXT} bytes"));
+        }
         self.session.spend(text.len() / 4)?;
         Ok(Item::text_of(text))
     }

@@ -47,8 +47,9 @@
 //! - `conformsTo` knows the types of FHIR; of a profile it fails, as it does not check them.
 //! - `trace` writes nothing: it would hold what people answered.
 //! - Regular expressions take time linear in the text; look-around and back-references are refused.
-//! - An evaluation takes ten million steps at most, unless the [`Environment`] says otherwise, and an
-//!   expression is 150 operations deep at most.
+//! - An evaluation takes ten million steps at most, unless the [`Environment`] or the limits of a
+//!   transform say otherwise; a collection has a million items at most, a text that is made 16 MiB, and
+//!   an expression is 150 operations deep at most.
 
 mod arithmetic;
 pub(crate) mod compile;
