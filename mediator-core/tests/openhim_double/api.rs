@@ -2,13 +2,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Bytes;
-use axum::extract::{Path, Query, Request, State as Extracted};
+use axum::extract::{FromRequest, Path, Query, Request, State as Extracted};
+use axum::handler::Handler as _;
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{any, get, post, put};
 use axum::{Extension, Json, Router};
+use http::StatusCode;
 use http::header::CONTENT_TYPE;
-use http::{HeaderMap, StatusCode};
 use serde_json::{Map, Value, json};
 use tokio::sync::Notify;
 
@@ -32,48 +33,114 @@ impl CloseConnection {
     }
 }
 
+/// What core calls an operation, and the permission that it needs.
+type Operation = (Shared, &'static str, &'static str);
+
+async fn authorize(
+    Extracted((state, operation, permission)): Extracted<Operation>,
+    Extension(user): Asking,
+    request: Request,
+    next: Next,
+) -> Response {
+    let allowed = access::check(&state.lock().unwrap(), &user, operation, permission);
+    match allowed {
+        Ok(()) => next.run(request).await,
+        Err(refusal) => refusal,
+    }
+}
+
 pub(super) fn router(state: Shared) -> Router {
+    let may = |operation, permission| {
+        let operation: Operation = (Arc::clone(&state), operation, permission);
+        middleware::from_fn_with_state(operation, authorize)
+    };
     Router::new()
-        .route("/mediators", get(mediators::list).post(mediators::add))
+        .route(
+            "/mediators",
+            get(mediators::list.layer(may("getAllMediators", "mediator-view-all")))
+                .post(mediators::add.layer(may("addMediator", "mediator-manage-all"))),
+        )
         .route(
             "/mediators/{urn}",
-            get(mediators::read).delete(mediators::remove),
+            get(mediators::read.layer(may("getMediator", "mediator-view-all")))
+                .delete(mediators::remove.layer(may("removeMediator", "mediator-manage-all"))),
         )
-        .route("/mediators/{urn}/heartbeat", post(mediators::heartbeat))
-        .route("/mediators/{urn}/config", put(mediators::put_config))
-        .route("/mediators/{urn}/channels", post(channels::install))
-        .route("/channels", get(channels::list).post(channels::add))
+        .route(
+            "/mediators/{urn}/heartbeat",
+            post(mediators::heartbeat.layer(may("mediatorHeartbeat", "mediator-view-all"))),
+        )
+        .route(
+            "/mediators/{urn}/config",
+            put(mediators::put_config.layer(may("setConfig", "mediator-manage-all"))),
+        )
+        .route(
+            "/mediators/{urn}/channels",
+            post(channels::install.layer(may("loadDefaultChannel", "mediator-manage-all"))),
+        )
+        .route(
+            "/channels",
+            get(channels::list).post(channels::add.layer(may("addChannel", "channel-manage-all"))),
+        )
         .route(
             "/channels/{id}",
-            get(channels::read)
-                .put(channels::update)
-                .delete(channels::remove),
+            get(channels::read.layer(may("getChannel", "channel-view-all")))
+                .put(channels::update.layer(may("updateChannel", "channel-manage-all")))
+                .delete(channels::remove.layer(may("removeChannel", "channel-manage-all"))),
         )
-        .route("/channels/{id}/trigger", post(channels::trigger))
-        .route("/clients", get(clients::list).post(clients::add))
+        .route(
+            "/channels/{id}/trigger",
+            post(channels::trigger.layer(may("triggerChannel", "channel-manage-all"))),
+        )
+        .route(
+            "/clients",
+            get(clients::list.layer(may("getClients", "client-view-all")))
+                .post(clients::add.layer(may("addClient", "client-manage-all"))),
+        )
         .route(
             "/clients/{id}",
-            get(clients::read)
-                .put(clients::update)
-                .delete(clients::remove),
+            get(clients::read.layer(may("getClient", "client-view-all")))
+                .put(clients::update.layer(may("updateClient", "client-manage-all")))
+                .delete(clients::remove.layer(may("removeClient", "client-manage-all"))),
         )
-        .route("/roles", get(roles::list).post(roles::add))
+        .route(
+            "/roles",
+            get(roles::list.layer(may("getRoles", "user-role-view")))
+                .post(roles::add.layer(may("addRole", "user-role-manage"))),
+        )
         .route(
             "/roles/{name}",
-            get(roles::read).put(roles::update).delete(roles::remove),
+            get(roles::read.layer(may("getRole", "user-role-view")))
+                .put(roles::update.layer(may("updateRole", "user-role-manage")))
+                .delete(roles::remove.layer(may("deleteRole", "user-role-manage"))),
         )
-        .route("/users", get(users::list).post(users::add))
+        .route(
+            "/users",
+            get(users::list.layer(may("getUsers", "user-view")))
+                .post(users::add.layer(may("addUser", "user-manage"))),
+        )
         .route(
             "/users/{email}",
-            get(users::read).put(users::update).delete(users::remove),
+            get(users::read.layer(may("getUser", "user-view")))
+                .put(users::update.layer(may("updateUser", "user-manage")))
+                .delete(users::remove.layer(may("removeUsers", "user-manage"))),
         )
-        .route("/audits", get(audits::list))
-        .route("/audits/{id}", get(audits::read))
+        .route(
+            "/audits",
+            get(audits::list.layer(may("getAudits", "audit-trail-view"))),
+        )
+        .route(
+            "/audits/{id}",
+            get(audits::read.layer(may("getAuditById", "audit-trail-view"))),
+        )
         .route("/about", get(about))
-        .route("/transactions", get(transactions::list))
+        .route(
+            "/transactions",
+            get(transactions::list.layer(may("getTransactions", "channel-view-all"))),
+        )
         .route(
             "/transactions/{id}",
-            get(transactions::read).put(transactions::update),
+            get(transactions::read.layer(may("getTransactionById", "channel-view-all")))
+                .put(transactions::update.layer(may("updateTransaction", "channel-manage-all"))),
         )
         .fallback(any(|| async { refuse(StatusCode::NOT_FOUND, "Not Found") }))
         .layer(middleware::from_fn_with_state(
@@ -174,19 +241,29 @@ async fn about(Extracted(state): Extracted<Shared>) -> Response {
 }
 
 /// The body as core's parser leaves it: an object or array of JSON, or nothing.
-pub(super) fn parse(headers: &HeaderMap, body: &Bytes) -> Result<Value, Response> {
-    let is_json = headers
-        .get(CONTENT_TYPE)
-        .is_some_and(|kind| kind.as_bytes().starts_with(b"application/json"));
-    if !is_json || body.is_empty() {
-        return Ok(json!({}));
-    }
-    match serde_json::from_slice(body) {
-        Ok(value @ (Value::Object(_) | Value::Array(_))) => Ok(value),
-        _ => Err(refuse(
-            StatusCode::BAD_REQUEST,
-            "invalid JSON, only supports object and array",
-        )),
+pub(super) struct Sent(pub(super) Value);
+
+impl<S: Send + Sync> FromRequest<S> for Sent {
+    type Rejection = Response;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Response> {
+        let is_json = request
+            .headers()
+            .get(CONTENT_TYPE)
+            .is_some_and(|kind| kind.as_bytes().starts_with(b"application/json"));
+        let body = Bytes::from_request(request, state)
+            .await
+            .map_err(|failed| failed.into_response())?;
+        if !is_json || body.is_empty() {
+            return Ok(Self(json!({})));
+        }
+        match serde_json::from_slice(&body) {
+            Ok(value @ (Value::Object(_) | Value::Array(_))) => Ok(Self(value)),
+            _ => Err(refuse(
+                StatusCode::BAD_REQUEST,
+                "invalid JSON, only supports object and array",
+            )),
+        }
     }
 }
 

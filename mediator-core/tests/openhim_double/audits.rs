@@ -7,8 +7,8 @@ use http::StatusCode;
 use serde_json::{Map, Value};
 
 use super::Shared;
-use super::access::{check, refuse};
-use super::api::{Asking, Parameters};
+use super::access::refuse;
+use super::api::Parameters;
 
 const TIME: &str = "eventIdentification.eventDateTime";
 const DETAILS: [&str; 3] = [
@@ -17,15 +17,8 @@ const DETAILS: [&str; 3] = [
     "rawMessage",
 ];
 
-pub(super) async fn list(
-    Extracted(state): Extracted<Shared>,
-    user: Asking,
-    parameters: Parameters,
-) -> Response {
+pub(super) async fn list(Extracted(state): Extracted<Shared>, parameters: Parameters) -> Response {
     let state = state.lock().unwrap();
-    if let Err(refusal) = check(&state, &user, "getAudits", "audit-trail-view") {
-        return refusal;
-    }
     let text = |name: &str| parameters.get(name).and_then(Value::as_str);
     let number = |name| text(name).and_then(|text| text.parse::<usize>().ok());
     let filters: Result<Map<String, Value>, _> =
@@ -72,15 +65,8 @@ pub(super) async fn list(
     Json(found).into_response()
 }
 
-pub(super) async fn read(
-    Extracted(state): Extracted<Shared>,
-    user: Asking,
-    Path(id): Path<String>,
-) -> Response {
+pub(super) async fn read(Extracted(state): Extracted<Shared>, Path(id): Path<String>) -> Response {
     let state = state.lock().unwrap();
-    if let Err(refusal) = check(&state, &user, "getAuditById", "audit-trail-view") {
-        return refusal;
-    }
     if id.len() != 24 {
         return failed("CastError: Cast to ObjectId failed");
     }

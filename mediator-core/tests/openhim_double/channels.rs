@@ -1,14 +1,13 @@
 use std::collections::HashSet;
 
 use axum::Json;
-use axum::body::Bytes;
 use axum::extract::{Path, State as Extracted};
 use axum::response::{IntoResponse as _, Response};
-use http::{HeaderMap, StatusCode};
+use http::StatusCode;
 use serde_json::{Value, json};
 
-use super::access::{check, refuse};
-use super::api::{Asking, parse};
+use super::access::refuse;
+use super::api::{Asking, Sent};
 use super::{Shared, State, Version, mediators};
 
 const METHODS: [&str; 9] = [
@@ -29,35 +28,16 @@ pub(super) async fn list(Extracted(state): Extracted<Shared>, user: Asking) -> R
     }
 }
 
-pub(super) async fn read(
-    Extracted(state): Extracted<Shared>,
-    user: Asking,
-    Path(id): Path<String>,
-) -> Response {
+pub(super) async fn read(Extracted(state): Extracted<Shared>, Path(id): Path<String>) -> Response {
     let state = state.lock().unwrap();
-    if let Err(refusal) = check(&state, &user, "getChannel", "channel-view-all") {
-        return refusal;
-    }
     match state.channels.iter().find(|channel| channel["_id"] == id) {
         Some(channel) => Json(channel).into_response(),
         None => refuse(StatusCode::NOT_FOUND, "We could not find a channel"),
     }
 }
 
-pub(super) async fn add(
-    Extracted(state): Extracted<Shared>,
-    user: Asking,
-    headers: HeaderMap,
-    body: Bytes,
-) -> Response {
+pub(super) async fn add(Extracted(state): Extracted<Shared>, Sent(channel): Sent) -> Response {
     let mut state = state.lock().unwrap();
-    if let Err(refusal) = check(&state, &user, "addChannel", "channel-manage-all") {
-        return refusal;
-    }
-    let channel = match parse(&headers, &body) {
-        Ok(channel) => channel,
-        Err(refusal) => return refusal,
-    };
     if let Err(fault) = check_channel(&channel) {
         return refuse(StatusCode::BAD_REQUEST, fault);
     }
@@ -75,18 +55,12 @@ pub(super) async fn add(
 
 pub(super) async fn update(
     Extracted(state): Extracted<Shared>,
-    user: Asking,
     Path(id): Path<String>,
-    headers: HeaderMap,
-    body: Bytes,
+    Sent(changes): Sent,
 ) -> Response {
     let mut state = state.lock().unwrap();
-    if let Err(refusal) = check(&state, &user, "updateChannel", "channel-manage-all") {
-        return refusal;
-    }
-    let mut changes = match parse(&headers, &body) {
-        Ok(Value::Object(changes)) => changes,
-        _ => return refuse(StatusCode::BAD_REQUEST, "an object"),
+    let Value::Object(mut changes) = changes else {
+        return refuse(StatusCode::BAD_REQUEST, "an object");
     };
     changes.remove("_id");
     let Some(channel) = state.channels.iter().find(|channel| channel["_id"] == id) else {
@@ -113,13 +87,9 @@ pub(super) async fn update(
 /// One that has had transactions is marked as deleted only.
 pub(super) async fn remove(
     Extracted(state): Extracted<Shared>,
-    user: Asking,
     Path(id): Path<String>,
 ) -> Response {
     let mut state = state.lock().unwrap();
-    if let Err(refusal) = check(&state, &user, "removeChannel", "channel-manage-all") {
-        return refusal;
-    }
     let is_used = state
         .transactions
         .iter()
@@ -145,13 +115,9 @@ pub(super) async fn remove(
 
 pub(super) async fn trigger(
     Extracted(state): Extracted<Shared>,
-    user: Asking,
     Path(id): Path<String>,
 ) -> Response {
     let mut state = state.lock().unwrap();
-    if let Err(refusal) = check(&state, &user, "triggerChannel", "channel-manage-all") {
-        return refusal;
-    }
     if !state.channels.iter().any(|channel| channel["_id"] == id) {
         return refuse(StatusCode::NOT_FOUND, "We could not find a channel");
     }
@@ -163,19 +129,11 @@ pub(super) async fn trigger(
 /// schedules them.
 pub(super) async fn install(
     Extracted(state): Extracted<Shared>,
-    user: Asking,
     Path(urn): Path<String>,
-    headers: HeaderMap,
-    body: Bytes,
+    Sent(names): Sent,
 ) -> Response {
     let mut state = state.lock().unwrap();
-    if let Err(refusal) = check(&state, &user, "loadDefaultChannel", "mediator-manage-all") {
-        return refusal;
-    }
-    let names = match parse(&headers, &body) {
-        Ok(names) => names.as_array().cloned().unwrap_or_default(),
-        Err(refusal) => return refusal,
-    };
+    let names = names.as_array().cloned().unwrap_or_default();
     let Some(mediator) = mediators::find(&mut state, &urn) else {
         return refuse(StatusCode::NOT_FOUND, "No mediator found for this urn.");
     };
