@@ -322,6 +322,19 @@ impl<'a> Section<'a> {
         })
     }
 
+    /// Reports `second`, if `first` says the same in another way.
+    pub(super) fn keep_one<T, U>(
+        &self,
+        (first, first_set): (&str, &Option<Set<T>>),
+        (second, second_set): (&str, &Option<Set<U>>),
+    ) {
+        if let (Some(_), Some(set)) = (first_set, second_set) {
+            let first = self.full_name(first);
+            let text = format!("is set beside {first}; keep one of the two");
+            self.mistake(second, &set.place, text);
+        }
+    }
+
     /// Reports something about a setting that was read.
     pub(super) fn mistake(&self, key: &str, place: &Place, text: impl Display) {
         self.reader

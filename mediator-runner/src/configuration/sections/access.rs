@@ -154,10 +154,7 @@ impl OpenHimAccess {
         let has_password = section.is_set("password") || section.is_set("password_file");
         let password = section.secret("password");
         let password_file = section.file("password_file");
-        if let (Some(_), Some(file)) = (&password, &password_file) {
-            let text = "is set beside access.openhim.password; keep one of the two";
-            section.mistake("password_file", &file.place, text);
-        }
+        section.keep_one(("password", &password), ("password_file", &password_file));
         if let Some(username) = &username
             && !has_password
         {

@@ -41,10 +41,7 @@ impl Ledger {
         let address = section.parsed("url", database_url);
         let password = section.secret("password");
         let password_file = section.file("password_file");
-        if let (Some(_), Some(file)) = (&password, &password_file) {
-            let text = "is set beside ledger.password; keep one of the two";
-            section.mistake("password_file", &file.place, text);
-        }
+        section.keep_one(("password", &password), ("password_file", &password_file));
         if let (Some(file), false) = (&password_file, has_url) {
             let text = "is of no use without ledger.url";
             section.mistake("password_file", &file.place, text);

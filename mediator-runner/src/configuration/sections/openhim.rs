@@ -49,10 +49,7 @@ impl OpenHim {
         let username = section.text("username");
         let password = section.secret("password");
         let password_file = section.file("password_file");
-        if let (Some(_), Some(file)) = (&password, &password_file) {
-            let text = "is set beside openhim.password; keep one of the two";
-            section.mistake("password_file", &file.place, text);
-        }
+        section.keep_one(("password", &password), ("password_file", &password_file));
         if let Some(api_url) = &api_url {
             if !has_username {
                 let text = "needs openhim.username, a user of OpenHIM's API, beside it";

@@ -47,14 +47,8 @@ impl Pkcs11 {
                 .map(|_| text.to_owned())
                 .ok_or_else(|| "hexadecimal digits, two for each byte, such as \"0a1f\"".to_owned())
         });
-        if let (Some(_), Some(slot)) = (&token_label, &slot) {
-            let text = "is set beside signing.pkcs11.token_label; keep one of the two";
-            section.mistake("slot", &slot.place, text);
-        }
-        if let (Some(_), Some(file)) = (&pin, &pin_file) {
-            let text = "is set beside signing.pkcs11.pin; keep one of the two";
-            section.mistake("pin_file", &file.place, text);
-        }
+        section.keep_one(("token_label", &token_label), ("slot", &slot));
+        section.keep_one(("pin", &pin), ("pin_file", &pin_file));
         if !has_module {
             let places = [
                 ("token_label", token_label.as_ref().map(|set| &set.place)),
