@@ -6,18 +6,19 @@ mod list;
 mod rotate;
 mod subject;
 
-use std::io::{self, Write as _};
+use std::io;
 use std::path::Path;
 use std::process::ExitCode;
 
 use chrono::{DateTime, Utc};
 use mediator_ddcc::signing::{CertificateRequest, KeyManagementError, StoredCertificate};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::configuration::command::report;
 use crate::configuration::{Configuration, ConfigurationArguments};
 use crate::logging;
 use crate::service::{StartError, signer};
+use crate::terminal::{print, print_json};
 
 /// List the signing keys, request and import their certificates, rotate them
 #[derive(Debug, clap::Args)]
@@ -60,14 +61,6 @@ enum CommandError {
     Output(#[from] io::Error),
 }
 
-/// What a command found, for its exit code.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Found {
-    AllWell,
-    /// Something that an operator must look at.
-    Trouble,
-}
-
 /// Runs the command: 0 all is well, 1 it is not, 2 usage or configuration.
 pub(crate) fn run(arguments: &Arguments) -> ExitCode {
     let configuration = match &arguments.command {
@@ -91,8 +84,7 @@ pub(crate) fn run(arguments: &Arguments) -> ExitCode {
         })
     });
     match outcome {
-        Ok(Found::AllWell) => ExitCode::SUCCESS,
-        Ok(Found::Trouble) => ExitCode::FAILURE,
+        Ok(found) => found.into(),
         Err(error @ CommandError::Usage(_)) => report(&error),
         Err(error) => {
             report(&error);
@@ -114,12 +106,13 @@ fn tell_imported(stored: &StoredCertificate, json: bool) -> Result<(), CommandEr
     let certificate = &stored.certificate;
     let from = stored.signs_from.unwrap_or_else(Utc::now);
     if json {
-        return print_json(&json!({
+        print_json(&json!({
             "kid": certificate.kid_base64(),
             "signsFrom": from,
             "notAfter": certificate.not_after(),
             "subject": certificate.subject(),
-        }));
+        }))?;
+        return Ok(());
     }
     let when = if from > Utc::now() {
         format!("from {} on", time(from))
@@ -131,7 +124,8 @@ fn tell_imported(stored: &StoredCertificate, json: bool) -> Result<(), CommandEr
         certificate.kid_base64(),
         certificate.subject(),
         time(certificate.not_after()),
-    ))
+    ))?;
+    Ok(())
 }
 
 /// Writes a request into a file, or prints it where none is named.
@@ -140,19 +134,8 @@ fn give(request: &CertificateRequest, file: Option<&Path>) -> Result<(), Command
         Some(path) => std::fs::write(path, request.to_pem()).map_err(|error| {
             CommandError::Usage(format!("cannot write {}: {error}", path.display()))
         }),
-        None => print(&request.to_pem()),
+        None => Ok(print(&request.to_pem())?),
     }
-}
-
-/// Prints a text that ends its lines itself.
-fn print(text: &str) -> Result<(), CommandError> {
-    io::stdout().write_all(text.as_bytes())?;
-    Ok(())
-}
-
-/// Prints a line of JSON.
-fn print_json(value: &Value) -> Result<(), CommandError> {
-    print(&format!("{value}\n"))
 }
 
 fn time(time: DateTime<Utc>) -> String {

@@ -11,6 +11,7 @@ mod registration;
 mod serve;
 mod service;
 mod table;
+mod terminal;
 mod verify;
 
 use std::process::ExitCode;

@@ -6,7 +6,7 @@ mod import;
 mod register;
 mod status;
 
-use std::io::{self, Write as _};
+use std::io;
 use std::process::ExitCode;
 
 use mediator_core::openhim::OpenHimError;
@@ -56,14 +56,6 @@ enum CommandError {
     Output(#[from] io::Error),
 }
 
-/// What a command found, for its exit code.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Found {
-    AllWell,
-    /// Something that an operator must look at.
-    Trouble,
-}
-
 /// Runs the command: 0 all is well, 1 it is not, 2 usage or configuration.
 pub(crate) fn run(arguments: &Arguments) -> ExitCode {
     let runtime = match tokio::runtime::Builder::new_current_thread()
@@ -82,23 +74,11 @@ pub(crate) fn run(arguments: &Arguments) -> ExitCode {
         }
     });
     match outcome {
-        Ok(Found::AllWell) => ExitCode::SUCCESS,
-        Ok(Found::Trouble) => ExitCode::FAILURE,
+        Ok(found) => found.into(),
         Err(error @ CommandError::Usage(_)) => report(&error),
         Err(error) => {
             report(&error);
             ExitCode::FAILURE
         }
     }
-}
-
-/// Prints a text that ends its lines itself.
-fn print(text: &str) -> Result<(), CommandError> {
-    io::stdout().write_all(text.as_bytes())?;
-    Ok(())
-}
-
-/// Prints a line of JSON.
-fn print_json(value: &serde_json::Value) -> Result<(), CommandError> {
-    print(&format!("{value}\n"))
 }

@@ -6,8 +6,9 @@ use chrono::Utc;
 use mediator_ddcc::signing::{KeyManagement, KeyUse, StoredKey};
 
 use super::subject::SubjectArguments;
-use super::{CommandError, Found, give};
+use super::{CommandError, give};
 use crate::configuration::{Configuration, ConfigurationArguments};
+use crate::terminal::Found;
 
 /// Make a certification request (PKCS#10) for a key that is there
 #[derive(Debug, clap::Args)]

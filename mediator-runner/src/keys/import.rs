@@ -7,8 +7,9 @@ use std::path::{Path, PathBuf};
 use chrono::{DateTime, Utc};
 use mediator_ddcc::signing::{KeyManagement, SigningCertificate};
 
-use super::{CommandError, Found, read_time, tell_imported};
+use super::{CommandError, read_time, tell_imported};
 use crate::configuration::ConfigurationArguments;
+use crate::terminal::Found;
 
 /// A certificate and its issuers are a few kilobytes.
 const MAXIMUM_FILE: u64 = 1024 * 1024;

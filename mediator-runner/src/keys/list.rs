@@ -4,9 +4,10 @@ use chrono::{DateTime, TimeDelta, Utc};
 use mediator_ddcc::signing::{KeyManagement, KeyUse, ListedKey};
 use serde_json::{Value, json};
 
-use super::{CommandError, Found, print, print_json, time};
+use super::{CommandError, time};
 use crate::configuration::ConfigurationArguments;
 use crate::table::{Cell, Table};
+use crate::terminal::{Found, print, print_json};
 
 /// A certificate with less than this left is to be followed by another one soon.
 const ENDS_SOON: TimeDelta = TimeDelta::days(30);

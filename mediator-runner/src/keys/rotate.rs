@@ -7,8 +7,9 @@ use mediator_ddcc::signing::{Algorithm, KeyManagement};
 use serde_json::json;
 
 use super::subject::SubjectArguments;
-use super::{CommandError, Found, give, print, print_json, read_time, tell_imported};
+use super::{CommandError, give, read_time, tell_imported};
 use crate::configuration::{Configuration, ConfigurationArguments};
+use crate::terminal::{Found, print, print_json};
 
 /// Make a new key, or go over to another one that has a certificate
 #[derive(Debug, clap::Args)]

@@ -7,9 +7,10 @@ use mediator_core::mediator_config::{ChannelDefinition, ChannelStatus, MediatorC
 use mediator_core::openhim::{Channel, OpenHim};
 use serde_json::{Value, json};
 
+use super::CommandError;
 use super::connection::ConnectionArguments;
-use super::{CommandError, Found, print, print_json};
 use crate::table::{Cell, Table};
+use crate::terminal::{Found, print, print_json};
 
 /// List the mediator's channels, and create those that are missing
 #[derive(Debug, clap::Args)]

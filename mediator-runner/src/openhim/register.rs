@@ -5,8 +5,9 @@ use std::path::PathBuf;
 use mediator_core::registration::{Registered, register};
 use serde_json::json;
 
+use super::CommandError;
 use super::connection::ConnectionArguments;
-use super::{CommandError, Found, print, print_json};
+use crate::terminal::{Found, print, print_json};
 
 /// Register the mediator, and tell whether that was new
 #[derive(Debug, clap::Args)]

@@ -7,10 +7,11 @@ use chrono::{DateTime, Utc};
 use mediator_core::openhim::RegisteredMediator;
 use serde_json::json;
 
+use super::CommandError;
 use super::channels::{self, ProposedChannel};
 use super::connection::ConnectionArguments;
-use super::{CommandError, Found, print, print_json};
 use crate::table::{Cell, Table};
+use crate::terminal::{Found, print, print_json};
 
 /// How long after a heartbeat core still shows a mediator as up.
 const SHOWN_AS_UP: Duration = Duration::from_secs(60);

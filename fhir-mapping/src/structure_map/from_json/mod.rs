@@ -94,9 +94,7 @@ fn structure(value: &Value, path: String, left_out: &mut Vec<String>) -> Result<
     let mode = code(structure.required("mode")?, &modes)?;
     let documentation = match structure.text("documentation")? {
         None => String::new(),
-        Some(text) if text.contains(['\r', '\n']) && !text.contains("*/") => {
-            format!(" /* {text} */")
-        }
+        Some(text) if text.contains('\n') && !text.contains("*/") => format!(" /* {text} */"),
         Some(text) => format!(" // {}", text.replace(['\r', '\n'], " ")),
     };
     structure.finish();
@@ -105,9 +103,7 @@ fn structure(value: &Value, path: String, left_out: &mut Vec<String>) -> Result<
 
 fn group(value: &Value, path: String, left_out: &mut Vec<String>) -> Result<String, String> {
     let mut group = Object::new(value, path, left_out)?;
-    let mut text = group
-        .text("documentation")?
-        .map_or_else(String::new, comment_lines);
+    let mut text = comment_lines(group.text("documentation")?);
     text.push_str(&format!("group {}(", group.name("name")?));
     let inputs = group.objects("input")?;
     let extends = group.optional_name("extends")?;
@@ -146,17 +142,11 @@ fn group(value: &Value, path: String, left_out: &mut Vec<String>) -> Result<Stri
 }
 
 /// A line of comment for each line of documentation.
-fn comment_lines(documentation: &str) -> String {
-    let lines = lines(documentation);
+fn comment_lines(documentation: Option<&str>) -> String {
+    let lines = documentation.into_iter().flat_map(str::lines);
     lines
         .map(|line| format!("{}\n", format!("// {}", line.trim()).trim_end()))
         .collect()
-}
-
-/// The lines of a text, whatever ends them.
-fn lines(text: &str) -> impl Iterator<Item = &str> {
-    let lines = text.split("\r\n");
-    lines.flat_map(|line| line.split(['\r', '\n']))
 }
 
 /// A type by its name or alias, or else by its url.

@@ -145,10 +145,7 @@ impl Writer<'_> {
                 Some(inner) => inner.strip_suffix("*/").unwrap_or(inner).trim(),
                 None => comment.trim_start_matches('/'),
             };
-            let inner = inner
-                .split("\r\n")
-                .flat_map(|line| line.split(['\r', '\n']));
-            lines.extend(inner.map(str::trim));
+            lines.extend(inner.split('\n').map(str::trim));
         }
         let documentation = lines.join("\r\n");
         let documentation = documentation.trim();

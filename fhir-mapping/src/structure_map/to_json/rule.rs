@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::super::extension::{DEFAULT_VALUE, PARAMETER, TARGET_PARAMETER, expression, extended};
+use super::super::extension::{DEFAULT_VALUE, PARAMETER, expression, extended};
 use super::super::{FhirVersion, IMPLIED_VARIABLE, implied_name};
 use super::{Writer, list, object, text};
 use crate::language::lexer::{Span, Token, tokens};
@@ -100,8 +100,10 @@ impl Writer<'_> {
     }
 
     fn target(&self, target: &Target) -> Value {
-        // Java has it without a context, too.
-        let context_type = (self.version == FhirVersion::R4).then(|| json!("variable"));
+        let context_type = match self.version {
+            FhirVersion::R4 => target.context.as_ref().and_then(|_| text("variable")),
+            FhirVersion::R5 => None,
+        };
         let modes = target.list_mode.iter().chain(&target.further_list_modes);
         let mut shared = modes.clone().filter_map(|mode| match mode {
             TargetListMode::Share(name) => Some(name),
@@ -141,7 +143,7 @@ impl Writer<'_> {
                 {
                     ("evaluate", vec![evaluated(*span)])
                 }
-                given => ("copy", vec![self.parameter(given)]),
+                given => ("copy", vec![self.parameter(given, *span)]),
             },
             (Transform::Call(name, parameters), spans) => {
                 let written = parameters.iter().zip(spans).enumerate();
@@ -151,7 +153,7 @@ impl Writer<'_> {
                             Given::Expression(_) if name == "evaluate" && index > 0 => {
                                 evaluated(*span)
                             }
-                            given => self.parameter(given),
+                            given => self.parameter(given, *span),
                         },
                     );
                 (name.as_str(), written.collect())
@@ -161,11 +163,10 @@ impl Writer<'_> {
         }
     }
 
-    fn parameter(&self, given: Given) -> Value {
+    fn parameter(&self, given: Given, span: Span) -> Value {
         match (given, self.version) {
-            (Given::Value(ending @ ("Date" | "DateTime" | "Time"), value), FhirVersion::R4) => {
-                let value = extended(TARGET_PARAMETER, &format!("value{ending}"), value);
-                json!({"_valueString": value})
+            (Given::Value("Date" | "DateTime" | "Time", _), FhirVersion::R4) => {
+                json!({"_valueString": expression(&self.expression(span))})
             }
             (Given::Value(ending, value), _) => object([(&format!("value{ending}"), Some(value))]),
             (Given::Expression(text), _) => json!({"_valueString": expression(&text)}),
@@ -174,14 +175,14 @@ impl Writer<'_> {
 
     fn call(&self, call: &Call) -> Value {
         let given = call.parameters.iter().zip(&call.spans);
-        let given = given.map(|(parameter, span)| self.given(parameter, *span));
+        let mut given = given.map(|(parameter, span)| (self.given(parameter, *span), *span));
         if self.version == FhirVersion::R5 {
-            let parameters = given.map(|given| self.parameter(given));
+            let parameters = given.map(|(given, span)| self.parameter(given, span));
             return object([("name", text(&call.group)), ("parameter", list(parameters))]);
         }
         let mut variables = Vec::new();
         let mut extensions = Vec::new();
-        for given in given {
+        for (given, span) in &mut given {
             let (variable, extension) = match given {
                 Given::Value("Id", name) => (name, Value::Null),
                 Given::Value(ending, value) => {
@@ -189,7 +190,10 @@ impl Writer<'_> {
                         Value::String(text) => text.clone(),
                         other => other.to_string(),
                     };
-                    let extension = extended(PARAMETER, &format!("value{ending}"), value);
+                    let extension = match ending {
+                        "Date" | "DateTime" | "Time" => expression(&self.expression(span)),
+                        _ => extended(PARAMETER, &format!("value{ending}"), value),
+                    };
                     (json!(plain), extension)
                 }
                 Given::Expression(text) => (Value::Null, expression(&text)),

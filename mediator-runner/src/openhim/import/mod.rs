@@ -9,11 +9,12 @@ use std::path::PathBuf;
 
 use serde_json::json;
 
+use super::CommandError;
 use super::connection::ConnectionArguments;
-use super::{CommandError, Found, print, print_json};
 use crate::registration::at_configured_address;
 use crate::serve::credentials_of_channels;
 use crate::table::{Cell, Table};
+use crate::terminal::{Found, print, print_json};
 use files::Folder;
 use plan::{Action, Step};
 
