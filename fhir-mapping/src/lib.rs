@@ -35,8 +35,9 @@
 //! # The language
 //! Where the specification leaves a choice, this engine does what HL7's Java engine does.
 //!
-//! **Maps**: `///` metadata and `map`, `conceptmap` (without `unmapped`), `uses`, `imports` (with
-//! `*`), `let`, `group` with `extends`, `<<types>>` and `<<type+>>`.
+//! **Maps**: the grammar of R4, R4B and R5, and what HL7's Java parser takes besides, with a
+//! warning; the README lists each construct and the test for it. [`format`] lays a map out;
+//! [`structure_map`] writes it as a StructureMap resource, and back.
 //!
 //! **Sources**: a variable or a path from one; type, cardinality, `default`, list modes, variable,
 //! `where`, `check`. `log` is compiled and not run: it would hold what people answered. Several

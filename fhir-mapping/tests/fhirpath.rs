@@ -147,7 +147,12 @@ fn types(#[case] text: &str, #[case] expected: Value) {
 #[case("birthDate.extension('http://example.org/unknown').value", json!(["not told"]))]
 #[case("birthDate", json!([]))]
 #[case("birthDate.exists()", json!([true]))]
-#[case("birthDate < today()", json!(null))]
+#[case("birthDate < today()", json!([]))]
+#[case("birthDate + 1 day", json!([]))]
+#[case("birthDate.toString()", json!([]))]
+#[case("name.given[1] = name.given[1]", json!([true]))]
+#[case("birthDate = name.given[1]", json!([false]))]
+#[case("iif(birthDate, 1, 2)", json!([2]))]
 #[case("name.given.count()", json!([4]))]
 #[case("name.given.where(hasValue())", json!(["Aroha", "Hine", "Ari"]))]
 #[case("name.given.extension.value", json!([true]))]
@@ -160,7 +165,7 @@ fn primitives_with_extensions(#[case] text: &str, #[case] expected: Value) {
 #[rstest]
 #[case("defineVariable('n', name.first()).select(%n.family)", json!(["Ngata"]))]
 #[case("name.defineVariable('n').select(%n.count())", json!([2, 2]))]
-#[case("name.select(defineVariable('u', use).given.select(%u + $this))", json!(null))]
+#[case("name.select(defineVariable('u', use).given.select(%u + $this))", json!(["officialAroha", "officialHine", "usualAri"]))]
 #[case("name.where(use = 'usual').select(defineVariable('u', use).given.select(%u + $this))", json!(["usualAri"]))]
 #[case("defineVariable('n').active | %n", json!(null))]
 #[case("defineVariable('n').defineVariable('n')", json!(null))]
@@ -451,6 +456,17 @@ fn logical_models_and_plain_json() {
     assert_eq!(sum.evaluate(&plain), Ok(vec![json!(3.5)]));
     let absent = Expression::compile("c.d.e").unwrap();
     assert_eq!(absent.evaluate(&plain), Ok(Vec::new()));
+}
+
+#[test]
+fn an_expression_is_shared_by_threads() {
+    let expression = Expression::compile("name.given.count()").unwrap();
+    let patient = patient();
+    std::thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| assert_eq!(expression.evaluate(&patient), Ok(vec![json!(4)])));
+        }
+    });
 }
 
 #[test]

@@ -55,6 +55,38 @@ fn steps_are_bounded() {
     );
 }
 
+/// An expression that would go through the source nine to the 12th times.
+fn repeating() -> String {
+    let mut expression = "1".to_owned();
+    for _ in 0..12 {
+        expression = format!("(1|2|3|4|5|6|7|8|9).select({expression})");
+    }
+    format!(
+        "group G(source s : Source, target t : Target) {{ s where {expression}.count() > 0 -> t.id = 'x' \"r\"; }}"
+    )
+}
+
+#[test]
+fn steps_and_time_of_expressions_are_bounded() {
+    let reason = |set: fn(&mut Limits)| match run(&repeating(), set) {
+        Err(TransformError::Failed { reason, .. }) => reason,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(
+        reason(|limits| limits.steps = 1000),
+        "expressions take more than 10000 steps"
+    );
+    let begin = std::time::Instant::now();
+    assert_eq!(
+        reason(|limits| {
+            limits.steps = u64::MAX;
+            limits.time = Some(Duration::from_millis(200));
+        }),
+        "expressions take longer than the limit of time"
+    );
+    assert!(begin.elapsed() < Duration::from_secs(10));
+}
+
 #[test]
 fn time_is_bounded() {
     assert_eq!(

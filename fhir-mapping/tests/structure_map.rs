@@ -6,6 +6,7 @@ mod maps;
 
 use fhir_mapping::structure_map::{FhirVersion, from_json, to_json};
 use fhir_mapping::{MapError, MapLibrary};
+use proptest::prelude::*;
 use rstest::rstest;
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -230,6 +231,40 @@ fn concept_maps_are_contained() {
 }
 
 #[test]
+fn unmapped_codes_have_three_modes() {
+    let text = |mode: &str| {
+        format!(
+            "map 'u' = 'n' conceptmap 'c' {{ prefix s = 's' prefix t = 't' unmapped for s = {mode} s:a == t:b }} group G(source a) {{}}"
+        )
+    };
+    for (mode, r4, r5) in [
+        (
+            "provided",
+            json!({"mode": "provided"}),
+            json!({"mode": "use-source-code"}),
+        ),
+        (
+            "fixed \"x y\"",
+            json!({"mode": "fixed", "code": "x y"}),
+            json!({"mode": "fixed", "code": "x y"}),
+        ),
+        (
+            "other-map \"http://x\"",
+            json!({"mode": "other-map", "url": "http://x"}),
+            json!({"mode": "other-map", "otherMap": "http://x"}),
+        ),
+    ] {
+        for (version, expected) in [(FhirVersion::R4, r4), (FhirVersion::R5, r5)] {
+            let resource = to_json(&text(mode), version).unwrap();
+            assert_eq!(resource["contained"][0]["group"][0]["unmapped"], expected);
+            let written = from_json(&resource).unwrap().text;
+            let line = format!("\n  unmapped for s = {mode}\n");
+            assert!(written.contains(&line), "{written}");
+        }
+    }
+}
+
+#[test]
 fn groups_and_rules_are_as_the_definition_has_them() {
     let r4 = everything(FhirVersion::R4);
     let group = &r4["group"][0];
@@ -285,7 +320,7 @@ fn groups_and_rules_are_as_the_definition_has_them() {
     assert_eq!(block["target"][0]["listRuleId"], "one");
     assert_eq!(
         block["target"][1],
-        json!({"variable": "u", "transform": "uuid"})
+        json!({"contextType": "variable", "variable": "u", "transform": "uuid"})
     );
     let constants = block["rule"][0]["target"].as_array().unwrap().iter();
     let constants: Vec<Value> = constants
@@ -500,5 +535,134 @@ fn a_map_runs_the_same_from_its_resource() {
         let seed = Uuid::nil();
         let result = maps.transform("http://example.org/StructureMap/language", &input, seed);
         assert_eq!(result.unwrap(), expected);
+    }
+}
+
+/// One of the texts, which may be empty.
+fn one_of(texts: &'static [&'static str]) -> impl Strategy<Value = &'static str> {
+    prop::sample::select(texts)
+}
+
+fn any_source() -> impl Strategy<Value = String> {
+    (
+        one_of(&["a", "b", "`then`", "search(a.b)"]),
+        one_of(&["", ".a", ".b.c", ".`d e`", ".`f`.g", ".value"]),
+        one_of(&["", " : string", " : 'http://x'", " : FHIR.Patient"]),
+        one_of(&["", " 0..1", " 3..*"]),
+        one_of(&[
+            "",
+            " default 'x'",
+            " default -5",
+            " default true",
+            " default (a + 'b')",
+            " default a.b",
+        ]),
+        one_of(&["", " first", " only_one"]),
+        one_of(&["", " as vvv", " as `first`", " as x"]),
+        one_of(&[
+            "",
+            " where a = 1",
+            " where (a.where(b) | {}).exists()",
+            " where a > 'it\\'s'",
+            " where a = \"b'c\"",
+        ]),
+        one_of(&["", " check a is Quantity", " check %a.b[0] & '\\\\'"]),
+        one_of(&["", " log 'x' + $this", " log \"x\""]),
+    )
+        .prop_map(
+            |(context, path, of, count, default, mode, variable, condition, check, log)| {
+                let path = if context.starts_with("search") {
+                    ""
+                } else {
+                    path
+                };
+                [
+                    context, path, of, count, default, mode, variable, condition, check, log,
+                ]
+                .concat()
+            },
+        )
+}
+
+fn any_target() -> impl Strategy<Value = String> {
+    (
+        one_of(&["b", "b.c", "b.`c d`.e", "b.`then`"]),
+        one_of(&[
+            "",
+            " = 'it\\'s \\u00e9 \\n'",
+            " = -1.5",
+            " = a",
+            " = a.b.`c d`",
+            " = (a & 'b')",
+            " = uuid()",
+            " = create('X')",
+            " = create()",
+            " = append(a, 'b', (c + 1), @2020, true)",
+            " = @2020-01-01",
+            " = evaluate(a, b.c + 1)",
+            " = cc('s', 'c')",
+            " = `true`",
+            " = copy(a)",
+            " = ((a) + (b))",
+        ]),
+        one_of(&["", " as vvv", " as x", " as `share`"]),
+        one_of(&[
+            "",
+            " first",
+            " share x",
+            " last share y",
+            " single",
+            " collate",
+        ]),
+    )
+        .prop_map(|(context, transform, variable, mode)| {
+            [context, transform, variable, mode].concat()
+        })
+}
+
+fn any_rule() -> impl Strategy<Value = String> {
+    let rule = (
+        prop::collection::vec(any_source(), 1..3),
+        prop::collection::vec(any_target(), 0..3),
+        one_of(&[
+            "",
+            " then G(a, b)",
+            " then G(a, 'x', 1, (a.b), @T10:00), H()",
+            " then {}",
+            " then {a.b;}",
+        ]),
+        one_of(&["", " 'name'", " \"it's\"", " word", " 'b'"]),
+        one_of(&[
+            "",
+            "// before\n",
+            "/* one\n   two */ ",
+            "// \n// three\r\n",
+            "/* four\rfive */",
+        ]),
+        one_of(&["", " // after", " /* six */", " // /seven */"]),
+    );
+    rule.prop_map(|(sources, targets, then, name, before, after)| {
+        let arrow = if targets.is_empty() { "" } else { " -> " };
+        let (sources, targets) = (sources.join(", "), targets.join(", "));
+        format!("{before}{sources}{arrow}{targets}{then}{name};{after}\n")
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(400))]
+
+    #[test]
+    fn any_map_is_the_same_after_its_resource(rules in prop::collection::vec(any_rule(), 1..4)) {
+        let text = format!("map 'u' = 'n'\ngroup G(source a, target b) {{\n{}}}", rules.concat());
+        let formatted = fhir_mapping::format(&text).unwrap();
+        prop_assert_eq!(&fhir_mapping::format(&formatted).unwrap(), &formatted);
+        for version in [FhirVersion::R4, FhirVersion::R5] {
+            let resource = to_json(&text, version).unwrap();
+            prop_assert_eq!(&to_json(&formatted, version).unwrap(), &resource, "{}", formatted);
+            let written = from_json(&resource).unwrap();
+            prop_assert_eq!(&written.left_out, &Vec::<String>::new());
+            let again = to_json(&written.text, version).unwrap();
+            prop_assert_eq!(&again, &resource, "{}\n{}", text, written.text);
+        }
     }
 }

@@ -340,3 +340,133 @@ fn check_lists_every_mistake_and_warning_with_its_place() {
         printed(&output)
     );
 }
+
+#[test]
+fn format_changes_files_in_place_and_check_names_those_that_it_would_change() {
+    let author = Author::new();
+    let output = author.run(&["format", "--check", "to-card.map", "imports/names.fml"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(printed(&output), "to-card.map\nimports/names.fml\n");
+    assert_eq!(fs::read_to_string(author.path("to-card.map")).unwrap(), MAP);
+
+    let output = author.run(&["format", "to-card.map", "imports/names.fml"]);
+    assert!(output.status.success(), "{}", errors(&output));
+    assert_eq!(printed(&output), "");
+    let formatted = "map \"http://example.org/StructureMap/Names\" = \"Names\"
+
+uses \"http://hl7.org/fhir/StructureDefinition/HumanName\" alias HumanName as source
+
+group Names(source name : HumanName, target holder) {
+  name.family as family -> holder.value = family \"family\";
+}
+";
+    assert_eq!(
+        fs::read_to_string(author.path("imports/names.fml")).unwrap(),
+        formatted
+    );
+    let output = author.run(&["format", "--check", "to-card.map", "imports/names.fml"]);
+    assert!(output.status.success());
+    assert_eq!(printed(&output), "");
+
+    let mut child = command(author.0.path(), &["format", "-"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut input = child.stdin.take().unwrap();
+    input.write_all(IMPORTED.as_bytes()).unwrap();
+    drop(input);
+    assert_eq!(printed(&child.wait_with_output().unwrap()), formatted);
+}
+
+#[test]
+fn format_leaves_what_has_mistakes_and_goes_on() {
+    let author = Author::new();
+    let wrong = MAP.replace("name -> ", "name -> -> ");
+    author.write("to-card.map", &wrong);
+    let output = author.run(&["format", "to-card.map", "imports/names.fml"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(
+        errors(&output)
+            .contains("to-card.map:6:27: expected the target of a rule, found `->` in: "),
+        "{}",
+        errors(&output)
+    );
+    assert_eq!(
+        fs::read_to_string(author.path("to-card.map")).unwrap(),
+        wrong
+    );
+    assert_ne!(
+        fs::read_to_string(author.path("imports/names.fml")).unwrap(),
+        IMPORTED
+    );
+    let output = author.run(&["format", "nowhere.map"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(
+        errors(&output).contains("nowhere.map: "),
+        "{}",
+        errors(&output)
+    );
+}
+
+#[test]
+fn convert_writes_the_other_form_of_a_map() {
+    let author = Author::new();
+    let resource = json_of(&author.run(&["convert", "to-card.map"]));
+    assert_eq!(resource["resourceType"], "StructureMap");
+    assert_eq!(resource["url"], "http://example.org/StructureMap/ToCard");
+    assert_eq!(resource["group"][0]["typeMode"], "none");
+
+    let output = author.run(&[
+        "convert",
+        "to-card.map",
+        "--fhir-version",
+        "r5",
+        "--out",
+        "5.json",
+    ]);
+    assert!(output.status.success(), "{}", errors(&output));
+    let r5: Value = serde_json::from_slice(&fs::read(author.path("5.json")).unwrap()).unwrap();
+    assert_eq!(r5["group"][0].get("typeMode"), None);
+    let as_r4 = json_of(&author.run(&["convert", "5.json", "--to", "json"]));
+    assert_eq!(as_r4, resource);
+
+    let output = author.run(&["convert", "5.json"]);
+    let text = printed(&output);
+    assert!(
+        text.contains("\n  patient -> card.number = uuid() \"number\";\n"),
+        "{text}"
+    );
+    author.write("to-card.map", &text);
+    let run = [&["run", "to-card.map", "patient.json"][..], &WITH_ALL].concat();
+    assert_eq!(json_of(&author.run(&run))["holder"], "Ngata");
+}
+
+#[test]
+fn convert_tells_mistakes_and_what_it_leaves_out() {
+    let author = Author::new();
+    let mut resource = json_of(&author.run(&["convert", "to-card.map"]));
+    resource["group"][0]["id"] = json!("g");
+    author.write("map.json", &resource.to_string());
+    let output = author.run(&["convert", "map.json"]);
+    assert!(output.status.success());
+    assert!(
+        errors(&output).contains("map.json: left out: group[0].id"),
+        "{}",
+        errors(&output)
+    );
+    resource["group"][0]["rule"][0]["source"][0]["condition"] = json!("a =");
+    author.write("map.json", &resource.to_string());
+    let output = author.run(&["convert", "map.json"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(
+        errors(&output).contains("group[0].rule[0].source[0].condition is no FHIRPath"),
+        "{}",
+        errors(&output)
+    );
+    author.write("to-card.map", "map (");
+    let output = author.run(&["convert", "to-card.map"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(errors(&output).contains("to-card.map:1:5: expected the map's url"));
+    assert_eq!(author.run(&["convert", "nowhere"]).status.code(), Some(2));
+}

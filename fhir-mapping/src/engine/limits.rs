@@ -12,7 +12,8 @@ pub struct Limits {
     /// How many rules and groups may run inside one another, and how deep elements may stand inside
     /// one another in the output: 200. More than 1000 may exhaust a thread's stack.
     pub depth: usize,
-    /// How many items rules may run for, all together: ten million.
+    /// How many items rules may run for, all together: ten million. Their expressions may take ten
+    /// times as many steps: operations, items that are found, and every four bytes of text.
     pub steps: u64,
     /// How large the output may become, in bytes of JSON, and how much may be copied on the way:
     /// 64 MiB. What is measured is an estimate.

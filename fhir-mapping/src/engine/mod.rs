@@ -69,6 +69,9 @@ struct Engine<'a, 't> {
     trace: Option<&'t mut Trace>,
 }
 
+/// How many steps of expressions count as one of rules.
+const EXPRESSION_STEPS: u64 = 10;
+
 /// The variables of the group that runs.
 struct Frame<'s, 'a> {
     slots: &'s [Slot<'a>],
@@ -134,8 +137,9 @@ pub(crate) fn transform(
         session: Session::new(
             Some(Item::Borrowed(input, source_type)),
             Some(terminology),
-            options.limits.steps,
-        ),
+            options.limits.steps.saturating_mul(EXPRESSION_STEPS),
+        )
+        .with_time(options.limits.time),
         seed: options.seed,
         uuids: 0,
         given_ids: HashMap::new(),

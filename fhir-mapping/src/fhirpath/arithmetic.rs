@@ -3,7 +3,7 @@
 use rust_decimal::Decimal;
 
 use super::equality::{number, quantity};
-use super::evaluate::{Evaluator, Failure, Items, Variables, single, string_of};
+use super::evaluate::{Evaluator, Failure, Items, Variables, single_value, string_of};
 use super::item::{Item, Scalar};
 use super::syntax::Operator;
 
@@ -11,7 +11,7 @@ const NOT_NUMBERS: &str = "an operator of arithmetic is given something else tha
 
 impl<'a, V: Variables<'a>> Evaluator<'a, '_, V> {
     pub(super) fn negative(&self, items: &[Item<'a>]) -> Result<Items<'a>, Failure> {
-        let Some(item) = single(items, "-")? else {
+        let Some(item) = single_value(items, "-")? else {
             return Ok(Vec::new());
         };
         Ok(vec![match item.scalar(self.definitions) {
@@ -39,7 +39,8 @@ impl<'a, V: Variables<'a>> Evaluator<'a, '_, V> {
             text.push_str(&string_of(right, "&")?.unwrap_or_default());
             return Ok(vec![self.made(text)?]);
         }
-        let (Some(left), Some(right)) = (single(left, "+")?, single(right, "+")?) else {
+        let (Some(left), Some(right)) = (single_value(left, "+")?, single_value(right, "+")?)
+        else {
             return Ok(Vec::new());
         };
         let (Some(left), Some(right)) = (

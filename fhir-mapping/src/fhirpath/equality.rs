@@ -6,7 +6,7 @@ use std::collections::HashSet;
 use rust_decimal::Decimal;
 use serde_json::Value;
 
-use super::evaluate::{Evaluator, Failure, Items, Variables, single};
+use super::evaluate::{Evaluator, Failure, Items, Variables, single_value};
 use super::item::{Item, Scalar, decimal_of, temporal_kind};
 use super::quantity::{Quantity, equivalent_decimals};
 use super::temporal::Temporal;
@@ -45,7 +45,10 @@ impl<'a, V: Variables<'a>> Evaluator<'a, '_, V> {
             (Some(left), Some(right)) => equal_scalars(&left, &right),
             (None, None) => Some(match (left, right) {
                 (Item::Type(left), Item::Type(right)) => left == right,
-                _ => left.json().is_some() && left.json() == right.json(),
+                (Item::Element(left), Item::Element(right)) => {
+                    left.value() == right.value() && left.companion() == right.companion()
+                }
+                _ => false,
             }),
             _ => Some(false),
         }
@@ -128,7 +131,8 @@ impl<'a, V: Variables<'a>> Evaluator<'a, '_, V> {
         left: &[Item<'a>],
         right: &[Item<'a>],
     ) -> Result<Option<Ordering>, Failure> {
-        let (Some(left), Some(right)) = (single(left, "<")?, single(right, "<")?) else {
+        let (Some(left), Some(right)) = (single_value(left, "<")?, single_value(right, "<")?)
+        else {
             return Ok(None);
         };
         let refuse = || {

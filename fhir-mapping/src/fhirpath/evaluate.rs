@@ -6,7 +6,7 @@ use std::cmp::Ordering;
 use super::compile::{Compiled, TypeTest};
 use super::equality::text_equals;
 use super::item::{Item, SystemType};
-use super::session::Session;
+use super::session::{MAXIMUM_TEXT, Session};
 use super::syntax::Operator;
 use crate::definitions::Definitions;
 use crate::item::{Item as MapItem, Member};
@@ -362,6 +362,9 @@ impl<'a, 'v, V: Variables<'a>> Evaluator<'a, 'v, V> {
 
     /// A string that was made.
     pub(super) fn made(&self, text: String) -> Result<Item<'a>, Failure> {
+        if text.len() > MAXIMUM_TEXT {
+            return Err(format!("a text would have more than {MAXIMUM_TEXT} bytes"));
+        }
         self.session.spend(text.len() / 4)?;
         Ok(Item::text_of(text))
     }
@@ -373,7 +376,7 @@ impl<'a, 'v, V: Variables<'a>> Evaluator<'a, 'v, V> {
         what: &str,
     ) -> Result<Option<i64>, Failure> {
         let items = self.eval(expression, focus)?;
-        let Some(item) = single(&items, what)? else {
+        let Some(item) = single_value(&items, what)? else {
             return Ok(None);
         };
         let integer = match item {
@@ -411,10 +414,17 @@ pub(super) fn single<'i, 'a>(
     }
 }
 
+/// As [`single`], of a value: a primitive that has nothing but extensions counts as none.
+pub(super) fn single_value<'i, 'a>(
+    items: &'i [Item<'a>],
+    what: &str,
+) -> Result<Option<&'i Item<'a>>, Failure> {
+    let item = single(items, what)?;
+    Ok(item.filter(|item| !item.json().is_some_and(serde_json::Value::is_null)))
+}
+
 pub(super) fn string_of(items: &[Item<'_>], what: &str) -> Result<Option<String>, Failure> {
-    match single(items, what)? {
-        // What has extensions only has no text.
-        Some(item) if item.json().is_some_and(serde_json::Value::is_null) => Ok(None),
+    match single_value(items, what)? {
         None => Ok(None),
         Some(item) => item
             .text()
@@ -425,5 +435,5 @@ pub(super) fn string_of(items: &[Item<'_>], what: &str) -> Result<Option<String>
 
 /// FHIRPath's singleton evaluation of collections.
 pub(super) fn truth(items: &[Item<'_>]) -> Result<Option<bool>, Failure> {
-    Ok(single(items, "a condition")?.map(|item| item.boolean().unwrap_or(true)))
+    Ok(single_value(items, "a condition")?.map(|item| item.boolean().unwrap_or(true)))
 }

@@ -41,12 +41,15 @@
 //! - Units of UCUM that health records use are compared and converted; others, and those that are no
 //!   multiples (`Cel`), are equal to themselves only.
 //! - What is added to a date or time counts in whole units.
+//! - A primitive that has extensions and no value exists, and is empty to operators and functions of
+//!   values.
 //! - `resolve` finds contained resources, and the entries of a Bundle; nothing is fetched.
 //! - `conformsTo` knows the types of FHIR; of a profile it fails, as it does not check them.
 //! - `trace` writes nothing: it would hold what people answered.
 //! - Regular expressions take time linear in the text; look-around and back-references are refused.
-//! - An evaluation takes ten million steps at most, unless the [`Environment`] says otherwise, and an
-//!   expression is 150 operations deep at most.
+//! - An evaluation takes ten million steps at most, unless the [`Environment`] or the limits of a
+//!   transform say otherwise; a collection has a million items at most, a text that is made 16 MiB, and
+//!   an expression is 150 operations deep at most.
 
 mod arithmetic;
 pub(crate) mod compile;

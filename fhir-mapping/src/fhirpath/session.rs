@@ -2,6 +2,7 @@
 //! ask.
 
 use std::cell::{Cell, OnceCell};
+use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
 
@@ -12,6 +13,12 @@ use crate::terminology::Terminology;
 /// How many steps expressions may take, so that every one ends.
 pub(crate) const MAXIMUM_STEPS: u64 = 10_000_000;
 
+/// After how many steps the clock is read again.
+const STEPS_BETWEEN_READINGS: u64 = 4096;
+
+/// Bytes that a text may have which is made.
+pub(super) const MAXIMUM_TEXT: usize = 16 * 1024 * 1024;
+
 /// How many items a collection may have.
 const MAXIMUM_ITEMS: usize = 1_000_000;
 
@@ -21,6 +28,7 @@ pub(crate) struct Session<'a> {
     pub(crate) terminology: Option<&'a dyn Terminology>,
     maximum_steps: u64,
     steps: Cell<u64>,
+    deadline: Option<Instant>,
     now: OnceCell<DateTime<Utc>>,
 }
 
@@ -35,19 +43,33 @@ impl<'a> Session<'a> {
             terminology,
             maximum_steps,
             steps: Cell::new(0),
+            deadline: None,
             now: OnceCell::new(),
         }
     }
 
+    /// Also ends what takes longer than this from now on.
+    pub(crate) fn with_time(mut self, time: Option<Duration>) -> Self {
+        self.deadline = time.and_then(|time| Instant::now().checked_add(time));
+        self
+    }
+
     /// Counts steps: an operation, an item, or four bytes of text that is made or searched.
     pub(crate) fn spend(&self, steps: usize) -> Result<(), Failure> {
-        let spent = self.steps.get().saturating_add(steps as u64);
+        let before = self.steps.get();
+        let spent = before.saturating_add(steps as u64);
         self.steps.set(spent);
         if spent > self.maximum_steps {
             return Err(format!(
                 "expressions take more than {} steps",
                 self.maximum_steps
             ));
+        }
+        if let Some(deadline) = self.deadline
+            && before / STEPS_BETWEEN_READINGS != spent / STEPS_BETWEEN_READINGS
+            && Instant::now() > deadline
+        {
+            return Err("expressions take longer than the limit of time".to_owned());
         }
         Ok(())
     }

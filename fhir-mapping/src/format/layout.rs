@@ -27,6 +27,7 @@ struct Breaks {
     inputs: bool,
     sources: bool,
     targets: bool,
+    then: bool,
 }
 
 struct Layout {
@@ -67,8 +68,12 @@ pub(super) fn layout(pieces: &[Piece<'_>]) -> String {
             (Gap::Line, statement)
         } else if is_end {
             (Gap::LooseLine, 0)
-        } else if piece.is(Mark::Then) && layout.breaks.targets {
-            (Gap::Line, statement)
+        } else if piece.is(Mark::Then) && layout.breaks.then {
+            let opens = pieces
+                .get(index + 1)
+                .is_some_and(|next| next.is(Mark::Open));
+            let aligned = opens || layout.breaks.targets;
+            (Gap::Line, if aligned { statement } else { continued })
         } else if (piece.is(Mark::Target) && layout.breaks.targets)
             || ((piece.is(Mark::Source) || piece.is(Mark::Clause)) && layout.breaks.sources)
         {
@@ -153,17 +158,21 @@ fn is_too_wide(pieces: &[Piece<'_>], indent: usize) -> bool {
 }
 
 fn breaks(head: &[Piece<'_>], indent: usize) -> Breaks {
-    let targets = is_too_wide(head, indent);
-    let sources = head
-        .iter()
-        .position(|piece| piece.is(Mark::Target) || piece.is(Mark::Then));
-    let sources = head
-        .get(..sources.unwrap_or(head.len()))
-        .unwrap_or_default();
+    if !is_too_wide(head, indent) {
+        return Breaks::default();
+    }
+    let until = |is_end: fn(&Piece<'_>) -> bool| {
+        let end = head.iter().position(is_end).unwrap_or(head.len());
+        head.get(..end).unwrap_or_default()
+    };
+    let sources = until(|piece| piece.is(Mark::Target) || piece.is(Mark::Then));
+    let before_then = until(|piece| piece.is(Mark::Then));
+    let targets = head.iter().filter(|piece| piece.is(Mark::Target)).count();
     Breaks {
         inputs: false,
-        sources: targets && is_too_wide(sources, indent),
-        targets,
+        sources: is_too_wide(sources, indent),
+        targets: targets > 1 || is_too_wide(before_then, indent),
+        then: true,
     }
 }
 

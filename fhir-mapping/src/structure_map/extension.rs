@@ -12,6 +12,9 @@ pub(super) const CONSTANT: &str =
 /// R5's `dependent.parameter.value[x]` in R4, on the item of `dependent.variable`.
 pub(super) const PARAMETER: &str = "http://hl7.org/fhir/5.0/StructureDefinition/extension-StructureMap.group.rule.dependent.parameter.value";
 
+/// R5's `target.parameter.value[x]` in R4, for the types that R4 does not have there.
+pub(super) const TARGET_PARAMETER: &str = "http://hl7.org/fhir/5.0/StructureDefinition/extension-StructureMap.group.rule.target.parameter.value";
+
 /// R4's `source.defaultValue[x]` in R5, where it is a string.
 pub(super) const DEFAULT_VALUE: &str = "http://hl7.org/fhir/4.0/StructureDefinition/extension-StructureMap.group.rule.source.defaultValue";
 

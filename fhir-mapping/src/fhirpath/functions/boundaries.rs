@@ -4,7 +4,7 @@
 use rust_decimal::{Decimal, RoundingStrategy};
 
 use crate::fhirpath::compile::Compiled;
-use crate::fhirpath::evaluate::{Evaluator, Failure, Focus, Items, Variables, single};
+use crate::fhirpath::evaluate::{Evaluator, Failure, Focus, Items, Variables, single_value};
 use crate::fhirpath::function::Function;
 use crate::fhirpath::item::{Item, Scalar};
 use crate::fhirpath::quantity::Quantity;
@@ -23,7 +23,7 @@ impl<'a, V: Variables<'a>> Evaluator<'a, '_, V> {
         parameters: &'a [Compiled],
         focus: &Focus<'_, 'a>,
     ) -> Result<Items<'a>, Failure> {
-        let Some(item) = single(items, "a boundary")? else {
+        let Some(item) = single_value(items, "a boundary")? else {
             return Ok(Vec::new());
         };
         let digits = match parameters.first() {

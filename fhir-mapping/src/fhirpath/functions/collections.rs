@@ -3,7 +3,7 @@
 
 use crate::fhirpath::compile::Compiled;
 use crate::fhirpath::evaluate::{
-    Evaluator, Failure, Focus, Items, Variables, boolean, single, truth,
+    Evaluator, Failure, Focus, Items, Variables, boolean, single, single_value, truth,
 };
 use crate::fhirpath::function::Function;
 use crate::fhirpath::item::Item;
@@ -92,7 +92,7 @@ impl<'a, V: Variables<'a>> Evaluator<'a, '_, V> {
             None => *focus,
         };
         let holds = self.eval(condition, &inner)?;
-        let holds = match single(&holds, "a condition of iif")? {
+        let holds = match single_value(&holds, "a condition of iif")? {
             Some(item) => item
                 .boolean()
                 .ok_or_else(|| "a condition of iif is no boolean".to_owned())?,

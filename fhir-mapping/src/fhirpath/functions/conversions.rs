@@ -3,7 +3,9 @@
 use rust_decimal::Decimal;
 
 use crate::fhirpath::compile::Compiled;
-use crate::fhirpath::evaluate::{Evaluator, Failure, Focus, Items, Variables, boolean, single};
+use crate::fhirpath::evaluate::{
+    Evaluator, Failure, Focus, Items, Variables, boolean, single_value,
+};
 use crate::fhirpath::function::Function;
 use crate::fhirpath::item::{Item, Scalar};
 use crate::fhirpath::quantity::{Quantity, QuantityUnit, calendar_unit, parse_decimal};
@@ -17,7 +19,7 @@ impl<'a, V: Variables<'a>> Evaluator<'a, '_, V> {
         parameters: &'a [Compiled],
         focus: &Focus<'_, 'a>,
     ) -> Result<Items<'a>, Failure> {
-        let Some(item) = single(items, "a conversion")? else {
+        let Some(item) = single_value(items, "a conversion")? else {
             return Ok(Vec::new());
         };
         let unit = match parameters.first() {

@@ -5,7 +5,7 @@ use rust_decimal::{Decimal, RoundingStrategy};
 
 use crate::fhirpath::compile::Compiled;
 use crate::fhirpath::equality::number;
-use crate::fhirpath::evaluate::{Evaluator, Failure, Focus, Items, Variables, single};
+use crate::fhirpath::evaluate::{Evaluator, Failure, Focus, Items, Variables, single_value};
 use crate::fhirpath::function::Function;
 use crate::fhirpath::item::{Item, Scalar};
 use crate::fhirpath::quantity::Quantity;
@@ -20,13 +20,13 @@ impl<'a, V: Variables<'a>> Evaluator<'a, '_, V> {
         parameters: &'a [Compiled],
         focus: &Focus<'_, 'a>,
     ) -> Result<Items<'a>, Failure> {
-        let Some(item) = single(items, "a function of numbers")? else {
+        let Some(item) = single_value(items, "a function of numbers")? else {
             return Ok(Vec::new());
         };
         let parameter = match parameters.first() {
             Some(parameter) => {
                 let items = self.eval(parameter, focus)?;
-                let Some(item) = single(&items, "a function of numbers")? else {
+                let Some(item) = single_value(&items, "a function of numbers")? else {
                     return Ok(Vec::new());
                 };
                 let scalar = item.scalar(self.definitions);

@@ -9,6 +9,7 @@ use crate::fhirpath::evaluate::{Evaluator, Failure, Focus, Items, Variables, boo
 use crate::fhirpath::function::Function;
 use crate::fhirpath::item::Item;
 use crate::fhirpath::pattern::Pattern;
+use crate::fhirpath::session::MAXIMUM_TEXT;
 
 impl<'a, V: Variables<'a>> Evaluator<'a, '_, V> {
     pub(super) fn text_function(
@@ -53,7 +54,11 @@ impl<'a, V: Variables<'a>> Evaluator<'a, '_, V> {
             text.matches(old).count()
         };
         // Counted before it is made: it may be far longer than both.
-        self.session.spend(count.saturating_mul(new.len()) / 4)?;
+        let added = count.saturating_mul(new.len());
+        if added > MAXIMUM_TEXT {
+            return Err(format!("a text would have more than {MAXIMUM_TEXT} bytes"));
+        }
+        self.session.spend(added / 4)?;
         self.made(text.replace(old, new))
     }
 

@@ -174,9 +174,13 @@ impl<'t> Parser<'t> {
             .map(|comment| comment.span)
     }
 
-    /// The comments before this token, without one that ends the line of the token before.
+    /// The comments before this token, without those that end the line of a declaration or rule
+    /// before it.
     fn comments_above(&self) -> Vec<Span> {
-        let line = self.line_before();
+        let before = self.next.checked_sub(1).and_then(|at| self.tokens.get(at));
+        let line = before
+            .filter(|lexed| lexed.token != Token::Symbol("{"))
+            .map_or(0, |lexed| lexed.position.line);
         let comments = self.comments_before(self.next).iter();
         comments
             .skip_while(|comment| comment.line == line)

@@ -163,6 +163,12 @@ impl GroupCompiler<'_, '_> {
                     "a text such as '5 mg', or a value and a unit, and perhaps its system and code",
                 ));
             }
+            ("dateOp", _) => {
+                return Err(refuse(
+                    "dateOp is not supported, as its operations are not specified; calculate in an expression: (date + 5 days)"
+                        .to_owned(),
+                ));
+            }
             _ => {
                 let suggestion = did_you_mean(name, TRANSFORMS.into_iter());
                 return Err(refuse(format!(

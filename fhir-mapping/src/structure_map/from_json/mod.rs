@@ -94,7 +94,9 @@ fn structure(value: &Value, path: String, left_out: &mut Vec<String>) -> Result<
     let mode = code(structure.required("mode")?, &modes)?;
     let documentation = match structure.text("documentation")? {
         None => String::new(),
-        Some(text) if text.contains('\n') && !text.contains("*/") => format!(" /* {text} */"),
+        Some(text) if text.contains(['\r', '\n']) && !text.contains("*/") => {
+            format!(" /* {text} */")
+        }
         Some(text) => format!(" // {}", text.replace(['\r', '\n'], " ")),
     };
     structure.finish();
@@ -103,7 +105,9 @@ fn structure(value: &Value, path: String, left_out: &mut Vec<String>) -> Result<
 
 fn group(value: &Value, path: String, left_out: &mut Vec<String>) -> Result<String, String> {
     let mut group = Object::new(value, path, left_out)?;
-    let mut text = comment_lines(group.text("documentation")?);
+    let mut text = group
+        .text("documentation")?
+        .map_or_else(String::new, comment_lines);
     text.push_str(&format!("group {}(", group.name("name")?));
     let inputs = group.objects("input")?;
     let extends = group.optional_name("extends")?;
@@ -142,11 +146,17 @@ fn group(value: &Value, path: String, left_out: &mut Vec<String>) -> Result<Stri
 }
 
 /// A line of comment for each line of documentation.
-fn comment_lines(documentation: Option<&str>) -> String {
-    let lines = documentation.into_iter().flat_map(str::lines);
+fn comment_lines(documentation: &str) -> String {
+    let lines = lines(documentation);
     lines
         .map(|line| format!("{}\n", format!("// {}", line.trim()).trim_end()))
         .collect()
+}
+
+/// The lines of a text, whatever ends them.
+fn lines(text: &str) -> impl Iterator<Item = &str> {
+    let lines = text.split("\r\n");
+    lines.flat_map(|line| line.split(['\r', '\n']))
 }
 
 /// A type by its name or alias, or else by its url.

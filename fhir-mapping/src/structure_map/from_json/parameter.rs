@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 use super::header::plainly_quoted;
 use super::reader::{expression, identifier};
 use crate::language::lexer::{Token, tokens};
-use crate::structure_map::extension::{PARAMETER, find, find_expression};
+use crate::structure_map::extension::{PARAMETER, TARGET_PARAMETER, find, find_expression};
 use crate::structure_map::to_json::is_word;
 
 /// The `value[x]` of a parameter.
@@ -33,12 +33,23 @@ pub(super) fn member(
     if let Some(text) = find_expression(Some(value)) {
         return Ok(Some(format!("({})", expression(text, place)?)));
     }
+    let extension = find(Some(value), TARGET_PARAMETER).and_then(Value::as_object);
+    if let Some(extension) = extension {
+        return extended(extension, place).map(Some);
+    }
     let Some(ending) = name.strip_prefix(element) else {
         return Ok(None);
     };
     literal(ending, value)
         .map(Some)
         .ok_or_else(|| format!("{place}.{name} cannot be written"))
+}
+
+/// The `value[x]` of an extension.
+pub(super) fn extended(extension: &Map<String, Value>, place: &str) -> Result<String, String> {
+    let mut values = extension.iter().filter(|(name, _)| *name != "url");
+    let written = values.find_map(|(name, value)| literal(name.strip_prefix("value")?, value));
+    written.ok_or_else(|| format!("{place} cannot be written"))
 }
 
 /// A value of the type that `value[x]` ends with.
@@ -101,10 +112,7 @@ pub(super) fn variables(
         if let Some(text) = find_expression(extension) {
             variables.push(format!("({})", expression(text, place)?));
         } else if let Some(value) = find(extension, PARAMETER).and_then(Value::as_object) {
-            let mut values = value.iter().filter(|(name, _)| *name != "url");
-            let written =
-                values.find_map(|(name, value)| literal(name.strip_prefix("value")?, value));
-            variables.push(written.ok_or_else(|| format!("{place} cannot be written"))?);
+            variables.push(extended(value, place)?);
         } else {
             let name = names.get(index).and_then(Value::as_str);
             variables.push(path(name.ok_or_else(|| format!("{place} is no string"))?));

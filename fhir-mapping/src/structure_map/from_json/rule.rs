@@ -2,9 +2,9 @@
 
 use serde_json::Value;
 
-use super::parameter::{literal, member, parameter, path, variables};
+use super::parameter::{extended, literal, member, parameter, path, variables};
 use super::reader::{Object, code, expression, identifier};
-use super::{comment_lines, type_name};
+use super::{comment_lines, lines, type_name};
 use crate::language::map_parser::QUERY;
 use crate::language::spacing::quoted;
 use crate::structure_map::extension::{DEFAULT_VALUE, find};
@@ -45,8 +45,8 @@ pub(super) fn rule(
         _ => None,
     };
     let is_simple = rules.is_empty() && calls.is_empty() && is_simple(&sources, &targets);
-    let lines = documentation.map_or(0, |text| text.lines().count());
-    if lines > 1 {
+    let is_long = documentation.is_some_and(|text| lines(text).nth(1).is_some());
+    if let Some(documentation) = documentation.filter(|_| is_long) {
         text.push_str(&comment_lines(documentation));
     }
     let sources = each(sources, |value, path| {
@@ -77,7 +77,7 @@ pub(super) fn rule(
     }
     text.push(';');
     match documentation {
-        Some(documentation) if lines == 1 => {
+        Some(documentation) if !is_long => {
             text.push_str(&format!(" // {}\n", documentation.trim()));
         }
         _ => text.push('\n'),
@@ -184,10 +184,7 @@ fn default(source: &mut Object<'_, '_>) -> Result<Option<String>, String> {
         let value = source.get(name);
         let r4 = find(value, DEFAULT_VALUE).and_then(Value::as_object);
         let written = match (r4, name.as_str(), value) {
-            (Some(extension), _, _) => extension
-                .iter()
-                .filter(|(name, _)| *name != "url")
-                .find_map(|(name, value)| literal(name.strip_prefix("value")?, value)),
+            (Some(extension), _, _) => Some(extended(extension, &place)?),
             (None, "defaultValue", Some(value)) => literal("String", value),
             _ => member("defaultValue", name, members, &place)?,
         };

@@ -145,7 +145,10 @@ impl Writer<'_> {
                 Some(inner) => inner.strip_suffix("*/").unwrap_or(inner).trim(),
                 None => comment.trim_start_matches('/'),
             };
-            lines.extend(inner.split('\n').map(str::trim));
+            let inner = inner
+                .split("\r\n")
+                .flat_map(|line| line.split(['\r', '\n']));
+            lines.extend(inner.map(str::trim));
         }
         let documentation = lines.join("\r\n");
         let documentation = documentation.trim();

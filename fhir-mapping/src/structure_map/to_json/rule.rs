@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::super::extension::{DEFAULT_VALUE, PARAMETER, expression, extended};
+use super::super::extension::{DEFAULT_VALUE, PARAMETER, TARGET_PARAMETER, expression, extended};
 use super::super::{FhirVersion, IMPLIED_VARIABLE, implied_name};
 use super::{Writer, list, object, text};
 use crate::language::lexer::{Span, Token, tokens};
@@ -100,10 +100,8 @@ impl Writer<'_> {
     }
 
     fn target(&self, target: &Target) -> Value {
-        let context_type = match self.version {
-            FhirVersion::R4 => target.context.as_ref().and_then(|_| text("variable")),
-            FhirVersion::R5 => None,
-        };
+        // Java has it without a context, too.
+        let context_type = (self.version == FhirVersion::R4).then(|| json!("variable"));
         let modes = target.list_mode.iter().chain(&target.further_list_modes);
         let mut shared = modes.clone().filter_map(|mode| match mode {
             TargetListMode::Share(name) => Some(name),
@@ -143,7 +141,7 @@ impl Writer<'_> {
                 {
                     ("evaluate", vec![evaluated(*span)])
                 }
-                given => ("copy", vec![self.parameter(given, *span)]),
+                given => ("copy", vec![self.parameter(given)]),
             },
             (Transform::Call(name, parameters), spans) => {
                 let written = parameters.iter().zip(spans).enumerate();
@@ -153,7 +151,7 @@ impl Writer<'_> {
                             Given::Expression(_) if name == "evaluate" && index > 0 => {
                                 evaluated(*span)
                             }
-                            given => self.parameter(given, *span),
+                            given => self.parameter(given),
                         },
                     );
                 (name.as_str(), written.collect())
@@ -163,10 +161,11 @@ impl Writer<'_> {
         }
     }
 
-    fn parameter(&self, given: Given, span: Span) -> Value {
+    fn parameter(&self, given: Given) -> Value {
         match (given, self.version) {
-            (Given::Value("Date" | "DateTime" | "Time", _), FhirVersion::R4) => {
-                json!({"_valueString": expression(&self.expression(span))})
+            (Given::Value(ending @ ("Date" | "DateTime" | "Time"), value), FhirVersion::R4) => {
+                let value = extended(TARGET_PARAMETER, &format!("value{ending}"), value);
+                json!({"_valueString": value})
             }
             (Given::Value(ending, value), _) => object([(&format!("value{ending}"), Some(value))]),
             (Given::Expression(text), _) => json!({"_valueString": expression(&text)}),
@@ -175,14 +174,14 @@ impl Writer<'_> {
 
     fn call(&self, call: &Call) -> Value {
         let given = call.parameters.iter().zip(&call.spans);
-        let mut given = given.map(|(parameter, span)| (self.given(parameter, *span), *span));
+        let given = given.map(|(parameter, span)| self.given(parameter, *span));
         if self.version == FhirVersion::R5 {
-            let parameters = given.map(|(given, span)| self.parameter(given, span));
+            let parameters = given.map(|given| self.parameter(given));
             return object([("name", text(&call.group)), ("parameter", list(parameters))]);
         }
         let mut variables = Vec::new();
         let mut extensions = Vec::new();
-        for (given, span) in &mut given {
+        for given in given {
             let (variable, extension) = match given {
                 Given::Value("Id", name) => (name, Value::Null),
                 Given::Value(ending, value) => {
@@ -190,10 +189,7 @@ impl Writer<'_> {
                         Value::String(text) => text.clone(),
                         other => other.to_string(),
                     };
-                    let extension = match ending {
-                        "Date" | "DateTime" | "Time" => expression(&self.expression(span)),
-                        _ => extended(PARAMETER, &format!("value{ending}"), value),
-                    };
+                    let extension = extended(PARAMETER, &format!("value{ending}"), value);
                     (json!(plain), extension)
                 }
                 Given::Expression(text) => (Value::Null, expression(&text)),
