@@ -2,6 +2,7 @@
 
 mod check;
 mod convert;
+mod finding;
 mod format;
 mod library;
 mod package;

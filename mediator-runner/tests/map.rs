@@ -261,7 +261,8 @@ fn what_is_not_there_is_a_mistake_of_usage() {
         ),
         (
             &["run", "to-card.map", "patient.json", "--model", "models"],
-            "to-card.map:4:1: the map http://example.org/StructureMap/Names is imported, but not loaded\n",
+            "to-card.map:4:1: the map http://example.org/StructureMap/Names is imported, but not loaded; add it to the maps\n\
+             to-card.map:6:54: there is no group named Names, here or in an imported map\n",
         ),
         (
             &["run", "to-card.map", "patient.json", "--import", "nowhere"],
@@ -308,6 +309,8 @@ fn check_lists_every_mistake_and_warning_with_its_place() {
     assert_eq!(
         printed(&output),
         "to-card.map:5:59: warning: no comma belongs after the last input\n\
+         \x20   group ToCard(source patient : Patient, target card : Card,) {\n\
+         \x20                                                             ^\n\
          2 maps: 0 mistakes, 1 warning\n"
     );
 
@@ -324,20 +327,37 @@ fn check_lists_every_mistake_and_warning_with_its_place() {
     assert_eq!(output.status.code(), Some(1));
     assert_eq!(
         printed(&output),
-        "to-card.map:6:27: expected the target of a rule, found `->` in: patient.name as name -> -> card.holder as holder then Names(name, holder) \"holder\";\n\
-         to-card.map:7:28: expected a constant or a variable, found `=` in: patient -> card.number = =() \"number\";\n\
-         imports/names.fml:3:13: expected `source` or `target`, found `name` in: group Names(name : HumanName, target holder) {\n\
+        "to-card.map:6:27: expected the target of a rule, found `->`\n\
+         \x20     patient.name as name -> -> card.holder as holder then Names(name, holder) \"holder\";\n\
+         \x20                             ^\n\
+         to-card.map:7:28: expected a constant or a variable, found `=`\n\
+         \x20     patient -> card.number = =() \"number\";\n\
+         \x20                              ^\n\
+         imports/names.fml:3:13: expected `source` or `target`, found `name`\n\
+         \x20   group Names(name : HumanName, target holder) {\n\
+         \x20               ^\n\
          2 maps: 3 mistakes, 0 warnings\n"
     );
 
-    author.write("to-card.map", &MAP.replace("card.number", "card.numbr"));
+    let two = MAP
+        .replace("card.number", "card.numbr")
+        .replace("Names(name, holder)", "Names(name)");
+    author.write("to-card.map", &two);
     author.write("imports/names.fml", IMPORTED);
     let output = author.run(&check);
     assert_eq!(output.status.code(), Some(1));
-    assert!(
-        printed(&output).starts_with("to-card.map:7:14: Card has no element numbr\n"),
-        "{}",
-        printed(&output)
+    assert_eq!(
+        printed(&output),
+        "to-card.map:6:27: warning: the variable holder is never used\n\
+         \x20     patient.name as name -> card.holder as holder then Names(name) \"holder\";\n\
+         \x20                             ^\n\
+         to-card.map:6:54: Names has 2 inputs, not 1: source name : HumanName, target holder\n\
+         \x20     patient.name as name -> card.holder as holder then Names(name) \"holder\";\n\
+         \x20                                                        ^\n\
+         to-card.map:7:14: Card has no element numbr; did you mean number?\n\
+         \x20     patient -> card.numbr = uuid() \"number\";\n\
+         \x20                ^\n\
+         2 maps: 2 mistakes, 1 warning\n"
     );
 }
 
@@ -469,4 +489,53 @@ fn convert_tells_mistakes_and_what_it_leaves_out() {
     assert_eq!(output.status.code(), Some(1));
     assert!(errors(&output).contains("to-card.map:1:5: expected the map's url"));
     assert_eq!(author.run(&["convert", "nowhere"]).status.code(), Some(2));
+}
+
+#[test]
+fn check_prints_json_lines_for_programs() {
+    let author = Author::new();
+    author.write("to-card.map", &MAP.replace("card.number", "card.numbr"));
+    let output = author.run(&[
+        "check",
+        "--json",
+        "to-card.map",
+        "--import",
+        "imports",
+        "--model",
+        "models",
+    ]);
+    assert_eq!(output.status.code(), Some(1));
+    let lines: Vec<Value> = printed(&output)
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    assert_eq!(
+        lines,
+        [json!({
+            "file": "to-card.map", "line": 7, "column": 14, "severity": "error",
+            "reason": "Card has no element numbr; did you mean number?",
+            "text": "  patient -> card.numbr = uuid() \"number\";"
+        })]
+    );
+}
+
+#[test]
+fn a_structure_map_is_checked_and_imported_as_text_is() {
+    let author = Author::new();
+    let names = json!({"resourceType": "StructureMap", "url": "http://example.org/StructureMap/Names",
+        "name": "Names", "status": "active",
+        "structure": [{"url": "http://hl7.org/fhir/StructureDefinition/HumanName", "mode": "source", "alias": "HumanName"}],
+        "group": [{"name": "Names", "typeMode": "none",
+            "input": [{"name": "name", "type": "HumanName", "mode": "source"}, {"name": "holder", "mode": "target"}],
+            "rule": [{"name": "family",
+                "source": [{"context": "name", "element": "family", "variable": "family"}],
+                "target": [{"context": "holder", "contextType": "variable", "element": "value",
+                    "transform": "copy", "parameter": [{"valueId": "family"}]}]}]}]});
+    author.write("imports/names.json", &names.to_string());
+    author.write("imports/other.json", r#"{"resourceType": "Questionnaire"}"#);
+    fs::remove_file(author.path("imports/names.fml")).unwrap();
+    let output = author.run(&["check", "imports/names.json"]);
+    assert_eq!(printed(&output), "1 map: 0 mistakes, 0 warnings\n");
+    let run = [&["run", "to-card.map", "patient.json"][..], &WITH_ALL].concat();
+    assert_eq!(json_of(&author.run(&run))["holder"], "Ngata");
 }

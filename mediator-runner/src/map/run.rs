@@ -84,8 +84,8 @@ fn transform_all(arguments: &Arguments) -> Result<bool, String> {
     } else {
         arguments.map.clone()
     };
-    for warning in library.maps.warnings() {
-        report(&library.warning(warning));
+    for warning in library.warnings(library.maps.warnings()) {
+        report(&warning);
     }
     let maps = std::mem::take(&mut library.maps)
         .compile()
