@@ -38,6 +38,8 @@
 //! **Maps**: the grammar of R4, R4B and R5, and what HL7's Java parser takes besides, with a
 //! warning; the README lists each construct and the test for it. [`format`] lays a map out;
 //! [`structure_map`] writes it as a StructureMap resource, and back.
+//! A group that extends another one gives it its inputs by their names, else by their places.
+//! Default groups of the map come before imported ones.
 //!
 //! **Sources**: a variable or a path from one; type, cardinality, `default`, list modes, variable,
 //! `where`, `check`. `log` is compiled and not run: it would hold what people answered. Several
@@ -55,10 +57,15 @@
 //! [`fhirpath`], which can be used by itself.
 //!
 //! **Types**: those of FHIR R4, and StructureDefinitions that are added: logical models,
-//! profiles, types of other versions of FHIR. An element that a
-//! type does not have is refused when the map is compiled, if the type is known by then; else the
-//! transform fails. Ids and extensions of primitives (`_birthDate`) are read and written; copying a
+//! profiles, types of other versions of FHIR. Writing to an element that a type does not have is
+//! refused when the map is compiled, if the type is certain by then; else the transform fails.
+//! Reading one gives nothing, with a warning. Ids and extensions of primitives (`_birthDate`) are read and written; copying a
 //! primitive copies its value alone. A source without a type is read as its JSON stands there.
+//!
+//! **Mistakes**: [`MapLibrary::compile`] tells all of them at once, by their places, with what may
+//! have been meant; [`MapLibrary::check`] tells as well what is likely to be one: variables,
+//! imports, constants and groups that are never used, types that cannot be there, a second value
+//! for what has one. Nothing that HL7's engine runs is refused, as far as we know.
 //!
 //! Where an element's type is another primitive than the value's, the value is converted as FHIR
 //! writes it (`"2"` to `2`); a value of another complex type is an error. An element that would be

@@ -190,6 +190,14 @@ impl CompiledMaps {
         self.program.by_url.contains_key(url)
     }
 
+    /// Why the map cannot be run by itself, if it is there and cannot.
+    #[must_use]
+    pub fn only_imported(&self, url: &str) -> Option<&str> {
+        let index = self.program.by_url.get(url)?;
+        let map = self.program.maps.get(*index)?;
+        map.entry.as_ref().err().map(String::as_str)
+    }
+
     /// The urls of all maps.
     pub fn urls(&self) -> impl Iterator<Item = &str> {
         self.program.maps.iter().map(|map| map.url.as_str())

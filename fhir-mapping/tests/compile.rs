@@ -355,3 +355,21 @@ fn a_map_without_the_model_that_it_makes_says_so_when_it_runs() {
     let error = maps.transform("http://example.org/map", &patient, Uuid::nil());
     assert!(error.unwrap_err().to_string().ends_with(told));
 }
+
+#[test]
+fn what_rules_share_is_one_item_for_them_and_the_rules_inside_them() {
+    let rules = "s -> t.contact as c share one, c.gender = 'other' \"a\";
+s -> t.contact as c share one, c.id = 'x' then { s -> t.contact as d share one, d.relationship = cc('r') \"c\"; } \"b\";
+s.name as n then { n -> t.contact as c share two, c.id = 'y' \"e\"; n -> t.contact as c share two, c.gender = 'male' \"f\"; } \"d\";";
+    let maps = library(&[&map(rules)]).compile().unwrap();
+    let patient = json!({"resourceType": "Patient", "name": [{"family": "x"}, {"family": "y"}]});
+    let result = maps.transform("http://example.org/map", &patient, Uuid::nil());
+    assert_eq!(
+        result.unwrap()["contact"],
+        json!([
+            {"id": "x", "relationship": [{"text": "r"}], "gender": "other"},
+            {"id": "y", "gender": "male"},
+            {"id": "y", "gender": "male"}
+        ])
+    );
+}
