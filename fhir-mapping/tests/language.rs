@@ -2,7 +2,9 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
-use fhir_mapping::{CompiledMaps, MapError, MapLibrary, SyntaxError, TransformError};
+use fhir_mapping::{
+    CompiledMaps, MapError, MapLibrary, SyntaxError, TransformError, TransformOptions,
+};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -217,6 +219,18 @@ fn uuids_follow_from_the_seed() {
     assert_ne!(first["id"], result(Uuid::max())["id"]);
     let id = Uuid::parse_str(first["id"].as_str().unwrap()).unwrap();
     assert_eq!(id.get_version_num(), 5);
+}
+
+#[test]
+fn uuids_are_random_when_that_is_asked_for() {
+    let maps = compile(&map("s -> t.id = uuid() \"r\";")).unwrap();
+    let result = || {
+        let options = TransformOptions::with_random_uuids();
+        let result = maps.transform_with(URL, &patient(), &options).unwrap();
+        Uuid::parse_str(result["id"].as_str().unwrap()).unwrap()
+    };
+    assert_eq!(result().get_version_num(), 4);
+    assert_ne!(result(), result());
 }
 
 #[test]

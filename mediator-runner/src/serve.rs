@@ -8,6 +8,7 @@ mod fhir;
 mod finish_interrupted;
 mod generate;
 mod jwks;
+mod map_server;
 mod media_type;
 mod metadata;
 mod pushed_settings;
@@ -20,6 +21,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::Router;
 use axum::middleware::from_fn_with_state;
 use axum::serve::Listener as _;
 use chrono::Utc;
@@ -126,18 +128,28 @@ async fn serve(mut configuration: Configuration, rules: Option<Rules>) -> Result
     }
     let requesters = Requesters::new(configuration.access.tokens.issuer.as_deref());
     let (settings, generation) = watch::channel(service.clone());
+    let map_server = match configuration.map_server.enabled {
+        true => {
+            let definitions = service::uploaded_definitions(&configuration).await?;
+            map_server::router(map_server::MapServer::new(definitions))
+        }
+        false => Router::new(),
+    };
     let mut mediator = Mediator::builder(mediator_config)
         .configuration(&pushed)
         .job(finish_interrupted::job(&configuration.jobs, &service))
         .server(server)
-        .router(application::router(Application {
-            generation,
-            trusted: Arc::new(Trusted::new(
-                trusted_keys,
-                Arc::clone(&service.ports().signer),
-            )),
-            requesters: requesters.clone(),
-        }));
+        .router(
+            application::router(Application {
+                generation,
+                trusted: Arc::new(Trusted::new(
+                    trusted_keys,
+                    Arc::clone(&service.ports().signer),
+                )),
+                requesters: requesters.clone(),
+            })
+            .merge(map_server),
+        );
     let (audit, audited) = RefusalAudit::start(&service);
     match rules {
         Some(rules) => {

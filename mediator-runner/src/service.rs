@@ -22,7 +22,7 @@ use mediator_ddcc::signing::vault::VaultSettingsError;
 use mediator_ddcc::signing::{
     CertificateStoreError, KeyManagementError, SignerError, SigningError,
 };
-use mediator_ddcc::transformer::LoadError;
+use mediator_ddcc::transformer::{LoadError, UploadedDefinitions};
 
 use crate::configuration::{BackEndSetupError, Card, Configuration};
 
@@ -176,6 +176,18 @@ pub(crate) async fn start(configuration: &Configuration) -> Result<GenerationSer
         public_base_url: public_base_url(configuration),
     };
     Ok(GenerationService::new(ports, settings))
+}
+
+/// What clients have uploaded to `/fhir`, beside the configured maps.
+///
+/// # Errors
+/// When a map or the database cannot be used.
+pub(crate) async fn uploaded_definitions(
+    configuration: &Configuration,
+) -> Result<UploadedDefinitions, StartError> {
+    let database = Database::open(&configuration.data_directory.join(DATABASE)).await?;
+    let configured = transformer::definitions(configuration)?;
+    Ok(UploadedDefinitions::open(database, &configured).await?)
 }
 
 fn card(

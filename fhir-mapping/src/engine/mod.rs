@@ -32,6 +32,8 @@ use trace::{GroupCall, Trace};
 pub struct TransformOptions {
     /// What the UUIDs that the map makes follow from: the same seed and input give the same output.
     pub seed: Uuid,
+    /// Whether the UUIDs are random (RFC 9562 version 4) instead, other ones each time.
+    pub has_random_uuids: bool,
     /// How much the transform may do.
     pub limits: Limits,
 }
@@ -42,7 +44,16 @@ impl TransformOptions {
     pub fn with_seed(seed: Uuid) -> Self {
         Self {
             seed,
-            limits: Limits::default(),
+            ..Self::default()
+        }
+    }
+
+    /// The default limits, and random UUIDs.
+    #[must_use]
+    pub fn with_random_uuids() -> Self {
+        Self {
+            has_random_uuids: true,
+            ..Self::default()
         }
     }
 }
@@ -63,6 +74,7 @@ struct Engine<'a, 't> {
     /// What expressions share.
     session: Session<'a>,
     seed: Uuid,
+    has_random_uuids: bool,
     uuids: u64,
     /// Ids that resources of the input were given to be referred to, by their address.
     given_ids: HashMap<usize, String>,
@@ -141,6 +153,7 @@ pub(crate) fn transform(
         )
         .with_time(options.limits.time),
         seed: options.seed,
+        has_random_uuids: options.has_random_uuids,
         uuids: 0,
         given_ids: HashMap::new(),
         trace,
@@ -225,6 +238,9 @@ impl<'a> Engine<'a, '_> {
 
     /// The next UUID of this transform.
     fn uuid(&mut self) -> String {
+        if self.has_random_uuids {
+            return Uuid::new_v4().to_string();
+        }
         self.uuids += 1;
         seeded_uuid(self.seed, &self.uuids.to_be_bytes()).to_string()
     }

@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 use fhir_mapping::{MapError, MapLibrary, MapOutline};
 use serde_json::Value;
 
+use super::uploaded::{DefinitionType, Upload};
+use crate::database::DatabaseError;
 use crate::strict_json;
 
 const MAPS: [(&str, &str); 6] = [
@@ -69,6 +71,9 @@ pub enum LoadError {
     /// The maps do not fit together.
     #[error(transparent)]
     Maps(#[from] MapError),
+    /// What was uploaded cannot be read.
+    #[error(transparent)]
+    Database(#[from] DatabaseError),
 }
 
 /// Maps, and the models and ConceptMaps that they use.
@@ -221,6 +226,29 @@ impl Definitions {
         Ok(maps)
     }
 
+    /// All of them, with their files.
+    pub(super) fn uploads(&self) -> impl Iterator<Item = (&Path, DefinitionType, Upload)> {
+        let resources = self.resources.iter().map(|(path, resource)| {
+            let definition_type = match resource["resourceType"].as_str() {
+                Some("ConceptMap") => DefinitionType::ConceptMap,
+                _ => DefinitionType::StructureDefinition,
+            };
+            (
+                path.as_path(),
+                definition_type,
+                Upload::Resource(resource.clone()),
+            )
+        });
+        let maps = self.maps.iter().map(|Map { path, written }| {
+            let upload = match written {
+                Written::Language(text) => Upload::Language(text.clone()),
+                Written::Resource(resource) => Upload::Resource(resource.clone()),
+            };
+            (path.as_path(), DefinitionType::StructureMap, upload)
+        });
+        resources.chain(maps)
+    }
+
     /// StructureDefinitions and ConceptMaps by their urls.
     pub(super) fn resources(&self) -> HashMap<&str, &Value> {
         let with_url = |(_, resource): &'_ (PathBuf, Value)| resource["url"].as_str().is_some();
@@ -283,7 +311,7 @@ impl OutlinedMaps {
 }
 
 /// Whether an import names the url: `*` stands for anything, and `|` begins a version.
-fn matches(import: &str, url: &str) -> bool {
+pub(super) fn matches(import: &str, url: &str) -> bool {
     match import.split_once('*') {
         None => import.split('|').next() == Some(url),
         Some((begin, end)) => {

@@ -3,7 +3,9 @@
 mod definitions;
 mod embedded;
 mod map_by_map;
+mod map_engine;
 pub mod matchbox;
+mod uploaded;
 
 use async_trait::async_trait;
 use serde_json::Value;
@@ -13,6 +15,8 @@ use crate::operation_outcome::{Issue, IssueType, OperationOutcome};
 pub use definitions::{Definitions, LoadError};
 pub use embedded::EmbeddedTransformer;
 pub use map_by_map::{MapByMap, MapSelection};
+pub use map_engine::{EngineError, MapEngine, Supplement};
+pub use uploaded::{Definition, DefinitionType, Stored, Upload, UploadError, UploadedDefinitions};
 
 /// Transforms FHIR JSON by the StructureMap of a canonical url.
 #[async_trait]

@@ -1,8 +1,10 @@
 //! Maps run by Matchbox's engine: the same results as the embedded engine's, and faults told apart.
+//! `mediator-runner` runs `faults`, `results` and `uploads` with its own server in Matchbox's place.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 mod faults;
+mod restarts;
 mod results;
 mod uploads;
 

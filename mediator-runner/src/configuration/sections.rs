@@ -4,6 +4,7 @@ mod access;
 mod back_end;
 mod jobs;
 mod ledger;
+mod map_server;
 mod openhim;
 mod signing;
 mod tls;
@@ -24,6 +25,7 @@ pub(crate) use access::{Access, OpenHimAccess, Permissions, Tokens};
 pub(crate) use back_end::{BackEnd, BackEndSetupError};
 pub(crate) use jobs::Jobs;
 pub(crate) use ledger::Ledger;
+pub(crate) use map_server::MapServer;
 pub(crate) use openhim::{OpenHim, OpenHimAuthentication};
 pub(crate) use signing::Signing;
 pub(crate) use tls::{ClientCertificates, Tls};
@@ -40,6 +42,7 @@ pub(crate) struct Configuration {
     pub(crate) card: Card,
     pub(crate) maps: Folder,
     pub(crate) transformer: Transformer,
+    pub(crate) map_server: MapServer,
     pub(crate) questionnaires: Folder,
     pub(crate) verification: Verification,
     pub(crate) ledger: Ledger,
@@ -148,6 +151,7 @@ impl Configuration {
             card: Card::read(&mut root.section("card")),
             maps: Folder::read(&mut root.section("maps")),
             transformer: Transformer::read(root.section("transformer")),
+            map_server: MapServer::read(&mut root.section("map_server")),
             questionnaires: Folder::read(&mut root.section("questionnaires")),
             verification: Verification::read(&mut root.section("verification")),
             ledger: Ledger::read(&mut root.section("ledger")),

@@ -9,7 +9,7 @@ use fhir_mapping::{Trace, TransformOptions};
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::library::{Library, LibraryArguments};
+use super::library::LibraryArguments;
 use crate::configuration::command::report;
 
 /// Transform FHIR JSON by a map

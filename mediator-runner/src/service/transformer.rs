@@ -25,10 +25,7 @@ pub(super) struct Engines {
 /// The maps built in and those of the configured folder, each where it is to be run. Nothing is
 /// sent yet.
 pub(super) fn read(configuration: &Configuration) -> Result<Engines, StartError> {
-    let definitions = match &configuration.maps.folder {
-        Some(folder) => Definitions::with_folder(folder)?,
-        None => Definitions::builtin()?,
-    };
+    let definitions = definitions(configuration)?;
     let section = &configuration.transformer;
     let Some(mut settings) = section.matchbox.settings(MATCHBOX)? else {
         return Ok(Engines {
@@ -44,6 +41,14 @@ pub(super) fn read(configuration: &Configuration) -> Result<Engines, StartError>
     Ok(Engines {
         embedded,
         matchbox: Some((selection, matchbox)),
+    })
+}
+
+/// The maps built in, and those of the configured folder.
+pub(super) fn definitions(configuration: &Configuration) -> Result<Definitions, StartError> {
+    Ok(match &configuration.maps.folder {
+        Some(folder) => Definitions::with_folder(folder)?,
+        None => Definitions::builtin()?,
     })
 }
 

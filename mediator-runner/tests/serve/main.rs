@@ -13,6 +13,7 @@ mod events;
 mod fhir_server;
 mod ledger;
 mod lifecycle;
+mod map_server;
 mod refusals;
 mod rotation;
 mod verification;

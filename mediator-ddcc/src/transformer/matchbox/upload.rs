@@ -8,6 +8,7 @@ use serde_json::Value;
 use super::{FHIR_JSON, MatchboxTransformer, fault};
 use crate::transformer::TransformerError;
 use crate::transformer::definitions::Written;
+use crate::transformer::uploaded::id_of;
 
 /// Media type of the FHIR Mapping Language.
 const MAPPING_LANGUAGE: &str = "text/fhir-mapping";
@@ -162,29 +163,5 @@ fn refusal(map_url: &str, path: &str, answer: &BackEndAnswer) -> TransformerErro
                 fault::said(answer).unwrap_or_else(|| "it does not say why".to_owned())
             ),
         ),
-    }
-}
-
-/// As Matchbox makes ids: the end of the url. What ids may not have (FHIR R4 2.24.0.1) is replaced.
-fn id_of(url: &str) -> String {
-    let name = url.rsplit('/').next().unwrap_or_default();
-    name.chars()
-        .map(|character| match character {
-            'a'..='z' | 'A'..='Z' | '0'..='9' | '-' | '.' => character,
-            _ => '-',
-        })
-        .take(64)
-        .collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::id_of;
-
-    #[test]
-    fn ids_are_what_fhir_allows() {
-        assert_eq!(id_of("http://x/StructureMap/Own"), "Own");
-        assert_eq!(id_of("urn:own map|1"), "urn-own-map-1");
-        assert_eq!(id_of(&"x".repeat(100)).len(), 64);
     }
 }

@@ -22,7 +22,7 @@ pub(super) fn needed(method: &Method, route: &str) -> Needed {
         method.as_str()
     };
     match (method, route) {
-        ("GET", "/ddcc/metadata") => Needed::Nothing,
+        ("GET", "/ddcc/metadata" | "/fhir/metadata") => Needed::Nothing,
         ("GET", keys) if keys.ends_with("/.well-known/jwks.json") => Needed::Nothing,
         ("POST", "/ddcc" | "/ddcc/" | "/ddcc/submitHealthEvent")
         | (
@@ -42,6 +42,17 @@ pub(super) fn needed(method: &Method, route: &str) -> Needed {
             | "/ddcc/List/{id}",
         ) => Needed::Permission(Read),
         ("POST", "/ddcc/$verify") => Needed::Permission(Verify),
+        // Maps make what is issued.
+        ("POST", "/fhir/StructureMap/$transform") => Needed::Permission(Issue),
+        (
+            "GET",
+            "/fhir/StructureMap"
+            | "/fhir/StructureMap/{id}"
+            | "/fhir/StructureDefinition"
+            | "/fhir/StructureDefinition/{id}"
+            | "/fhir/ConceptMap"
+            | "/fhir/ConceptMap/{id}",
+        ) => Needed::Permission(Read),
         ("GET", "/jobs/{name}/poll") => Needed::OpenHimOr(Administer),
         _ => Needed::Permission(Administer),
     }
@@ -60,6 +71,9 @@ mod tests {
             (Method::POST, "/ddcc/metadata"),
             (Method::DELETE, "/ddcc/Bundle/{id}"),
             (Method::POST, "/ddcc/$new"),
+            (Method::POST, "/fhir/StructureMap"),
+            (Method::PUT, "/fhir/StructureMap/{id}"),
+            (Method::DELETE, "/fhir/ConceptMap/{id}"),
         ] {
             let expected = Needed::Permission(Permission::Administer);
             assert_eq!(needed(&method, route), expected, "{method} {route}");
