@@ -7,6 +7,7 @@ use crate::ledger::{Event, EventKey, Ledger, LedgerError};
 
 fn call(name: &'static str, method: &'static str, path: String) -> Call {
     Call {
+        port: "ledger",
         name,
         group: "Ledger",
         method,
@@ -24,37 +25,41 @@ impl<P: Ledger> Ledger for Recorded<P> {
         request: &Value,
     ) -> Result<(Event, bool), LedgerError> {
         call("Accept event", "POST", "/events".to_owned())
-            .record(self.0.accept(key, content_hash, request), |_| None)
+            .record(
+                &self.told,
+                self.part.accept(key, content_hash, request),
+                |_| None,
+            )
             .await
     }
 
     async fn issued(&self, id: Uuid, document_id: &str) -> Result<(), LedgerError> {
         call("Mark event as issued", "PUT", format!("/events/{id}"))
-            .record(self.0.issued(id, document_id), |_| None)
+            .record(&self.told, self.part.issued(id, document_id), |_| None)
             .await
     }
 
     async fn refused(&self, id: Uuid) -> Result<(), LedgerError> {
         call("Forget event", "DELETE", format!("/events/{id}"))
-            .record(self.0.refused(id), |_| None)
+            .record(&self.told, self.part.refused(id), |_| None)
             .await
     }
 
     async fn released(&self, id: Uuid) -> Result<(), LedgerError> {
         call("Give event back", "PUT", format!("/events/{id}"))
-            .record(self.0.released(id), |_| None)
+            .record(&self.told, self.part.released(id), |_| None)
             .await
     }
 
     async fn claim(&self, after: Option<&Event>, limit: u32) -> Result<Vec<Event>, LedgerError> {
         call("Claim unfinished events", "POST", "/events".to_owned())
-            .record(self.0.claim(after, limit), |_| None)
+            .record(&self.told, self.part.claim(after, limit), |_| None)
             .await
     }
 
     async fn unfinished(&self, limit: u32) -> Result<Vec<Event>, LedgerError> {
         call("Look for unfinished events", "GET", "/events".to_owned())
-            .record(self.0.unfinished(limit), |_| None)
+            .record(&self.told, self.part.unfinished(limit), |_| None)
             .await
     }
 }

@@ -9,15 +9,15 @@ use crate::signing::{Signer, SignerIdentity, SigningCertificate, SigningError};
 #[async_trait]
 impl<P: Signer> Signer for Recorded<P> {
     fn identity(&self) -> Arc<SignerIdentity> {
-        self.0.identity()
+        self.part.identity()
     }
 
     fn identity_at(&self, issued_at: DateTime<Utc>) -> Arc<SignerIdentity> {
-        self.0.identity_at(issued_at)
+        self.part.identity_at(issued_at)
     }
 
     fn certificates(&self) -> Arc<[SigningCertificate]> {
-        self.0.certificates()
+        self.part.certificates()
     }
 
     async fn sign(
@@ -26,12 +26,14 @@ impl<P: Signer> Signer for Recorded<P> {
         message: &[u8],
     ) -> Result<Vec<u8>, SigningError> {
         let call = Call {
+            port: "signer",
             name: "Sign",
             group: "Signer",
             method: "POST",
             path: format!("/sign/{}", identity.kid_base64()),
             query: None,
         };
-        call.record(self.0.sign(identity, message), |_| None).await
+        call.record(&self.told, self.part.sign(identity, message), |_| None)
+            .await
     }
 }

@@ -15,16 +15,21 @@ impl<P: Transformer> Transformer for Recorded<P> {
         seed: Uuid,
     ) -> Result<Value, TransformerError> {
         let call = Call {
+            port: "transformer",
             name: "Transform",
             group: "Mapping",
             method: "POST",
             path: "/StructureMap/$transform".to_owned(),
             query: Some(format!("source={map_url}")),
         };
-        call.record(self.0.transform(map_url, input, seed), |error| {
-            let is_the_inputs = matches!(error, TransformerError::Failed { .. });
-            is_the_inputs.then_some(StatusCode::UNPROCESSABLE_ENTITY)
-        })
+        call.record(
+            &self.told,
+            self.part.transform(map_url, input, seed),
+            |error| {
+                let is_the_inputs = matches!(error, TransformerError::Failed { .. });
+                is_the_inputs.then_some(StatusCode::UNPROCESSABLE_ENTITY)
+            },
+        )
         .await
     }
 }

@@ -23,7 +23,7 @@ const RESOURCES: Uuid = Uuid::from_u128(0x2a4b_6f0e_9c1d_4e57_8b3a_6d5e_0f9c_1b7
 ///
 /// # Errors
 /// [`RepositoryError::Refused`] when a resource that it refers to is not there.
-pub(super) async fn assemble<R: FhirRepository + ?Sized>(
+pub(crate) async fn assemble<R: FhirRepository + ?Sized>(
     repository: &R,
     composition_id: &str,
 ) -> Result<Option<Value>, RepositoryError> {

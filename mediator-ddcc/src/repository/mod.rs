@@ -1,6 +1,6 @@
 //! Where FHIR resources are kept: any FHIR R4 server, or the embedded SQLite one.
 
-mod document_of_composition;
+pub(crate) mod document_of_composition;
 pub mod rest;
 pub mod sqlite;
 

@@ -7,7 +7,7 @@ use mediator_ddcc::database::Database;
 use mediator_ddcc::ledger::Ledger;
 use mediator_ddcc::ledger::postgresql::{PostgreSqlLedger, PostgreSqlSettings};
 use mediator_ddcc::ledger::sqlite::SqliteLedger;
-use mediator_ddcc::recorded;
+use mediator_ddcc::recorded::{self, Told};
 
 use super::StartError;
 use crate::configuration::{self, Configuration};
@@ -24,7 +24,7 @@ pub(super) async fn open(
 ) -> Result<Arc<dyn Ledger>, StartError> {
     let embedded = SqliteLedger::new(database.clone());
     let Some(settings) = settings(&configuration.ledger)? else {
-        return Ok(recorded::ledger(embedded));
+        return Ok(recorded::ledger(embedded, Told::as_embedded()));
     };
     let ledger = PostgreSqlLedger::in_place_of(embedded, &settings).map_err(StartError::Ledger)?;
     match ledger.prepare().await {
@@ -38,7 +38,11 @@ pub(super) async fn open(
         }
         Err(error) => return Err(StartError::Ledger(error)),
     }
-    Ok(recorded::ledger(ledger))
+    let told = Told::AsCallsTo {
+        host: settings.url.host_str().unwrap_or("postgresql").to_owned(),
+        port: Some(settings.url.port().unwrap_or(5432)),
+    };
+    Ok(recorded::ledger(ledger, told))
 }
 
 /// How to reach the configured database; nothing when the embedded one is used.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use mediator_ddcc::database::Database;
-use mediator_ddcc::recorded;
+use mediator_ddcc::recorded::{self, Told};
 use mediator_ddcc::repository::rest::RestRepository;
 use mediator_ddcc::repository::sqlite::SqliteRepository;
 use mediator_ddcc::repository::{FhirRepository, RepositoryError};
@@ -28,9 +28,8 @@ pub(super) async fn open(
     database: &Database,
 ) -> Result<Arc<dyn FhirRepository>, StartError> {
     let Some(client) = configuration.repository.client(NAME)? else {
-        return Ok(recorded::repository(SqliteRepository::new(
-            database.clone(),
-        )));
+        let embedded = SqliteRepository::new(database.clone());
+        return Ok(recorded::repository(embedded, Told::as_embedded()));
     };
     let url = client.base_url().to_string();
     let repository = RestRepository::new(client);
@@ -53,5 +52,5 @@ pub(super) async fn open(
             "the FHIR server does not answer yet; what is asked for meanwhile is accepted and issued later"
         ),
     }
-    Ok(Arc::new(repository))
+    Ok(recorded::repository(repository, Told::ByThePart))
 }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use chrono::{TimeDelta, Utc};
-use mediator_ddcc::recorded;
+use mediator_ddcc::recorded::{self, Told};
 use mediator_ddcc::signing::development_pki::{DevelopmentAuthority, DevelopmentPki};
 use mediator_ddcc::signing::key_file::KeyFileSigner;
 use mediator_ddcc::signing::pkcs11::{Pkcs11Settings, Pkcs11Token};
@@ -26,14 +26,23 @@ pub(crate) const CERTIFICATES: &str = "signing-certificates";
 /// The configured signer, which changes its key when a rotation tells it to.
 pub(super) async fn open(configuration: &Configuration) -> Result<Arc<dyn Signer>, StartError> {
     if configuration.signing.vault.url.is_some() {
-        return vault::open(configuration).await;
+        let signer = vault::open(configuration).await?;
+        return Ok(recorded::signer(signer, Told::ByThePart));
     }
     let KeyManagement {
         keys, certificates, ..
     } = key_management(configuration).await?;
     let signer = RotatingSigner::open(keys, certificates).await?;
     signer.follow();
-    Ok(recorded::signer(signer))
+    let told = if configuration.signing.pkcs11.module.is_some() {
+        Told::AsCallsTo {
+            host: "pkcs11".to_owned(),
+            port: None,
+        }
+    } else {
+        Told::as_embedded()
+    };
+    Ok(recorded::signer(signer, told))
 }
 
 /// The configured keys and certificates. Certificates that the configuration names, those beside

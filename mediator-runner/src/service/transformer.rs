@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use mediator_core::back_end::BackEnd;
 use mediator_ddcc::questionnaire::Questionnaires;
-use mediator_ddcc::recorded;
+use mediator_ddcc::recorded::{self, Told};
 use mediator_ddcc::transformer::matchbox::{MAXIMUM_RESULT_BYTES, MatchboxTransformer};
 use mediator_ddcc::transformer::{
     Definitions, EmbeddedTransformer, MapByMap, MapSelection, Transformer,
@@ -74,12 +74,12 @@ impl Engines {
 
     /// One engine, as far as anybody sees.
     pub(super) fn into_transformer(self) -> Arc<dyn Transformer> {
-        let embedded = recorded::transformer(self.embedded);
+        let embedded = recorded::transformer(self.embedded, Told::as_embedded());
         match self.matchbox {
             None => embedded,
             Some((selection, matchbox)) => Arc::new(MapByMap {
                 selection,
-                selected: Arc::new(matchbox),
+                selected: recorded::transformer(matchbox, Told::ByThePart),
                 others: embedded,
             }),
         }

@@ -10,7 +10,7 @@ use mediator_ddcc::signing::vault::{
 };
 use mediator_ddcc::signing::{
     CertificateAuthority, CertificateRenewal, CertificateStore, KeyManagement, RotatingSigner,
-    Signer, SignerError, SigningError, Subject,
+    SignerError, SigningError, Subject,
 };
 use tokio::time::{Instant, sleep};
 
@@ -75,7 +75,7 @@ pub(crate) fn key_management(
 
 /// A signer with Vault's keys, once Vault can be used. Its certificates are renewed where Vault is
 /// their authority.
-pub(super) async fn open(configuration: &Configuration) -> Result<Arc<dyn Signer>, StartError> {
+pub(super) async fn open(configuration: &Configuration) -> Result<Arc<RotatingSigner>, StartError> {
     let certificates = CertificateStore::new(certificates_folder(configuration));
     let InVault {
         management,
@@ -109,7 +109,6 @@ pub(super) async fn open(configuration: &Configuration) -> Result<Arc<dyn Signer
     tell_warnings(&transit, &management).await;
     renewal.follow();
     signer.follow();
-    // Its calls are recorded where they are made.
     Ok(signer)
 }
 
