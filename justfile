@@ -34,6 +34,10 @@ servers *NAMES:
 bench FILTER="":
     cargo bench --workspace --locked --benches -- {{FILTER}}
 
+# Figures with each real back end that SERVERS_FOR_TESTS has, or those of ARGS: --only vault,hapi-fhir
+figures *ARGS:
+    cargo bench -p mediator-runner --locked --bench load -- --back-ends {{ARGS}}
+
 # Fuzz one decoder for a minute (needs nightly Rust and cargo-fuzz)
 fuzz TARGET SECONDS="60":
     cargo +nightly fuzz run {{TARGET}} -- -max_total_time={{SECONDS}}

@@ -18,6 +18,7 @@ use std::process::{Command, Output};
 
 use tempfile::TempDir;
 
+use crate::certificate;
 use crate::installation::say_skipped;
 
 /// Names the module's configuration.
@@ -129,6 +130,22 @@ impl SoftHsm {
             "--pin",
             pin,
         ]);
+    }
+
+    /// Makes a token with a P-256 key `document-signer` that signs documents, and beside it its
+    /// certificate, of an authority that is made for it and good for a year.
+    pub fn create_document_signer(&self, label: &str, pin: &str) {
+        const IDENTITY: [&str; 4] = ["--label", "document-signer", "--id", "01"];
+        self.create_token(label, pin);
+        let tool = |arguments: &[&str]| self.tool(label, pin, &[arguments, &IDENTITY].concat());
+        tool(&["--keypairgen", "--key-type", "EC:prime256v1"]);
+        let folder = TempDir::new().unwrap();
+        let path = |name: &str| folder.path().join(name).display().to_string();
+        let (key, certificate) = (path("key.der"), path("certificate.der"));
+        tool(&["--read-object", "--type", "pubkey", "--output-file", &key]);
+        let key = std::fs::read(key).unwrap();
+        std::fs::write(&certificate, certificate::of_document_signer(&key)).unwrap();
+        tool(&["--write-object", &certificate, "--type", "cert"]);
     }
 
     /// Makes the token anew under the same label and PIN: whatever was on it is gone.

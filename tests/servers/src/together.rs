@@ -86,12 +86,20 @@ impl Servers {
 
     /// Whether all of them run.
     pub fn are_complete(&self) -> bool {
-        self.openhim.is_some()
-            && self.matchbox.is_some()
-            && self.hapi_fhir.is_some()
-            && self.vault.is_some()
-            && self.keycloak.is_some()
-            && self.postgresql.is_some()
+        Self::NAMES.iter().all(|name| self.has(name))
+    }
+
+    /// Whether the one of this name runs.
+    pub fn has(&self, name: &str) -> bool {
+        match name {
+            "openhim" => self.openhim.is_some(),
+            "matchbox" => self.matchbox.is_some(),
+            "hapi-fhir" => self.hapi_fhir.is_some(),
+            "vault" => self.vault.is_some(),
+            "keycloak" => self.keycloak.is_some(),
+            "postgresql" => self.postgresql.is_some(),
+            _ => false,
+        }
     }
 
     /// The settings with which `mediator-runner` uses them, as variables of its environment.

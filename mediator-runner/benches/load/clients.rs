@@ -1,0 +1,88 @@
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use http::{Request, StatusCode};
+use http_body_util::{BodyExt as _, Full};
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioExecutor;
+
+const EVENT: &str = include_str!("../../../examples/requests/vaccination.json");
+pub(crate) const PATH: &str = "/ddcc/QuestionnaireResponse/$generateHealthCertificate";
+
+/// Clients that ask for certificates, each for the next when it has one.
+#[derive(Clone)]
+pub(crate) struct Clients {
+    http: Client<HttpConnector, Full<Bytes>>,
+    url: String,
+    token: Option<String>,
+    /// Tells the events of these clients from those of others.
+    run: String,
+    asked: Arc<AtomicUsize>,
+}
+
+impl Clients {
+    /// Of the server at this base address; with this bearer token, if there is one.
+    pub(crate) fn of(base: &str, run: &str, token: Option<String>) -> Self {
+        let mut connector = HttpConnector::new();
+        connector.set_nodelay(true);
+        Self {
+            http: Client::builder(TokioExecutor::new()).build(connector),
+            url: format!("{base}{PATH}"),
+            token,
+            run: run.to_owned(),
+            asked: Arc::default(),
+        }
+    }
+
+    /// So many clients for so long; how long each certificate took, in order of size.
+    pub(crate) async fn ask(&self, clients: usize, time: Duration) -> Vec<Duration> {
+        let start = Instant::now();
+        let tasks: Vec<_> = (0..clients)
+            .map(|_| {
+                let client = self.clone();
+                tokio::spawn(async move {
+                    let mut latencies = Vec::new();
+                    while start.elapsed() < time {
+                        latencies.push(client.certificate().await);
+                    }
+                    latencies
+                })
+            })
+            .collect();
+        let mut latencies = Vec::new();
+        for task in tasks {
+            latencies.extend(task.await.unwrap());
+        }
+        latencies.sort();
+        latencies
+    }
+
+    /// One certificate, and how long it took.
+    pub(crate) async fn certificate(&self) -> Duration {
+        let start = Instant::now();
+        let (status, body) = self.answer().await;
+        assert_eq!(status, 200, "{}", String::from_utf8_lossy(&body));
+        start.elapsed()
+    }
+
+    /// What one more event is answered with.
+    pub(crate) async fn answer(&self) -> (StatusCode, Bytes) {
+        let number = self.asked.fetch_add(1, Ordering::Relaxed);
+        let name = format!("{}-{number}", self.run);
+        let body = EVENT
+            .replace("2026-000481", &name)
+            .replace("CH-7QK2-M4TD", &format!("CH-{name}"));
+        let mut request = Request::post(&self.url).header("content-type", "application/fhir+json");
+        if let Some(token) = &self.token {
+            request = request.header("authorization", format!("Bearer {token}"));
+        }
+        let request = request.body(Full::new(Bytes::from(body))).unwrap();
+        let response = self.http.request(request).await.unwrap();
+        let status = response.status();
+        let body = response.into_body().collect().await.unwrap().to_bytes();
+        (status, body)
+    }
+}
