@@ -1,8 +1,10 @@
 use std::convert::Infallible;
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Instant;
 
 use axum::extract::{ConnectInfo, MatchedPath, Request};
 use axum::response::{IntoResponse as _, Response};
@@ -13,6 +15,7 @@ use tower::{Layer, Service};
 
 use super::Authentication;
 use super::caller::Caller;
+use super::failed_attempts::FailedAttempts;
 use super::refusal::AccessRefusal;
 
 /// Tells the handlers of a router who sends each request ([`Caller`]). Goes around everything, so
@@ -26,6 +29,7 @@ use super::refusal::AccessRefusal;
 pub struct AuthenticationLayer {
     authentication: Authentication,
     refusals: AccessRefusals,
+    failed_attempts: Option<Arc<FailedAttempts>>,
 }
 
 /// A request that was not let in.
@@ -60,7 +64,18 @@ impl AuthenticationLayer {
         Self {
             refusals: AccessRefusals::plain(authentication.clone()),
             authentication,
+            failed_attempts: None,
         }
+    }
+
+    /// Looks at what is shown from an address (of IPv6: a /64) no longer when more than so many each
+    /// minute were not good, and answers 429 instead. What was good in the last ten minutes is always
+    /// looked at: others may be behind the same proxy. Addresses are known where the server gives
+    /// [`ConnectInfo`], as that of this crate does.
+    #[must_use]
+    pub fn failed_attempts_per_minute(mut self, limit: NonZeroU32) -> Self {
+        self.failed_attempts = Some(Arc::new(FailedAttempts::new(limit.get())));
+        self
     }
 
     /// Answers refusals with this body and these headers, and is told of each of them. Status,
@@ -108,8 +123,11 @@ impl AccessRefusals {
         if let Some(challenge) = refused.reason.challenge(&self.authentication) {
             headers.insert(WWW_AUTHENTICATE, challenge);
         }
-        if status.is_server_error() {
-            headers.insert(RETRY_AFTER, HeaderValue::from_static("10"));
+        if let Some(wait) = refused.reason.retry_after() {
+            let seconds = wait.as_millis().div_ceil(1000).max(1);
+            if let Ok(value) = HeaderValue::try_from(seconds.to_string()) {
+                headers.insert(RETRY_AFTER, value);
+            }
         }
         response
     }
@@ -159,16 +177,34 @@ where
         let AuthenticationLayer {
             authentication,
             refusals,
+            failed_attempts,
         } = self.layer.clone();
         Box::pin(async move {
             let (mut parts, body) = request.into_parts();
             parts.extensions.insert(refusals.clone());
+            let attempt = match failed_attempts
+                .as_ref()
+                .map(|failed| failed.begin(&parts, Instant::now()))
+            {
+                Some(Ok(attempt)) => attempt,
+                Some(Err(refusal)) => return Ok(refusals.answer(&parts, refusal)),
+                None => None,
+            };
             match authentication.identify(&mut parts).await {
-                Ok(Some(caller)) => {
-                    parts.extensions.insert(caller);
+                Ok(caller) => {
+                    if let Some(attempt) = attempt {
+                        attempt.succeeded();
+                    }
+                    if let Some(caller) = caller {
+                        parts.extensions.insert(caller);
+                    }
                 }
-                Ok(None) => {}
-                Err(refusal) => return Ok(refusals.answer(&parts, refusal)),
+                Err(refusal) => {
+                    if let Some(attempt) = attempt.filter(|_| refusal.is_failed_attempt()) {
+                        attempt.failed();
+                    }
+                    return Ok(refusals.answer(&parts, refusal));
+                }
             }
             ready.call(Request::from_parts(parts, body)).await
         })

@@ -40,6 +40,7 @@
 mod bearer_token;
 mod caller;
 mod certificate_names;
+mod failed_attempts;
 mod grants;
 mod layer;
 mod openhim_peer;

@@ -1,4 +1,5 @@
 use std::sync::Arc;
+use std::time::Duration;
 
 use http::{HeaderValue, StatusCode};
 
@@ -24,6 +25,12 @@ pub enum AccessRefusal {
     /// 401: wrong name or password.
     #[error("the name or the password is wrong")]
     WrongSecret,
+    /// 429: too many from this address have shown what is not good.
+    #[error("too much was shown from here that is not good; wait before you try again")]
+    TooManyAttempts {
+        /// How long.
+        retry_after: Duration,
+    },
     /// 403: known, but without the permission.
     #[error("this needs the permission {0}")]
     MissingPermission(Arc<str>),
@@ -40,6 +47,7 @@ impl AccessRefusal {
             Self::Malformed(_) => StatusCode::BAD_REQUEST,
             Self::Token(TokenError::KeysUnavailable) => StatusCode::SERVICE_UNAVAILABLE,
             Self::Token(_) => StatusCode::UNAUTHORIZED,
+            Self::TooManyAttempts { .. } => StatusCode::TOO_MANY_REQUESTS,
             Self::MissingPermission(_) => StatusCode::FORBIDDEN,
         }
     }
@@ -55,7 +63,28 @@ impl AccessRefusal {
             Self::Token(_) => "token_invalid",
             Self::NoTokensTaken => "no_tokens_taken",
             Self::WrongSecret => "wrong_secret",
+            Self::TooManyAttempts { .. } => "too_many_attempts",
             Self::MissingPermission(_) => "missing_permission",
+        }
+    }
+
+    /// When to try again, where that helps.
+    pub(super) fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::TooManyAttempts { retry_after } => Some(*retry_after),
+            Self::Token(TokenError::KeysUnavailable) => Some(Duration::from_secs(10)),
+            _ => None,
+        }
+    }
+
+    /// Whether somebody has tried to be let in, and not with something that was good a while ago.
+    pub(super) fn is_failed_attempt(&self) -> bool {
+        match self {
+            Self::Malformed(_) | Self::WrongSecret | Self::NoTokensTaken => true,
+            Self::Token(error) => {
+                !matches!(error, TokenError::Expired | TokenError::KeysUnavailable)
+            }
+            Self::NothingShown | Self::TooManyAttempts { .. } | Self::MissingPermission(_) => false,
         }
     }
 
@@ -66,7 +95,7 @@ impl AccessRefusal {
         let error = match self {
             Self::NothingShown | Self::NoTokensTaken | Self::WrongSecret => None,
             Self::Malformed(_) => Some("invalid_request"),
-            Self::Token(TokenError::KeysUnavailable) => return None,
+            Self::Token(TokenError::KeysUnavailable) | Self::TooManyAttempts { .. } => return None,
             Self::Token(_) => Some("invalid_token"),
             Self::MissingPermission(_) => Some("insufficient_scope"),
         };

@@ -16,12 +16,12 @@ use tempfile::TempDir;
 use super::{Answer, FHIR_JSON, GENERATE, Runner, command, vaccination};
 
 const SECRET: &str = "a long password of channels";
-const OPENHIM: [(&str, &str); 2] = [
+pub(super) const OPENHIM: [(&str, &str); 2] = [
     ("MEDIATOR_ACCESS__OPENHIM__USERNAME", "openhim"),
     ("MEDIATOR_ACCESS__OPENHIM__PASSWORD", SECRET),
 ];
 /// Of `openhim` and [`SECRET`].
-const BASIC: &str = "Basic b3BlbmhpbTphIGxvbmcgcGFzc3dvcmQgb2YgY2hhbm5lbHM=";
+pub(super) const BASIC: &str = "Basic b3BlbmhpbTphIGxvbmcgcGFzc3dvcmQgb2YgY2hhbm5lbHM=";
 
 fn does_not_start(variables: &[(&str, &str)]) -> String {
     let folder = TempDir::new().unwrap();
@@ -173,7 +173,7 @@ async fn what_openhim_says_of_its_clients_is_believed_of_openhim() {
 }
 
 /// The AuditEvents in the database of a runner that has ended.
-async fn audit(folder: &Path, parameters: &[(&str, &str)]) -> Vec<Value> {
+pub(super) async fn audit(folder: &Path, parameters: &[(&str, &str)]) -> Vec<Value> {
     let database = Database::open(&folder.join("ddcc.sqlite")).await.unwrap();
     let repository = SqliteRepository::new(database);
     repository.search("AuditEvent", parameters).await.unwrap()
@@ -269,8 +269,38 @@ async fn what_was_interrupted_is_audited_as_who_sent_it() {
     runner.terminate();
     runner.wait();
     let events = audit(folder.path(), &[]).await;
-    let who = &events[0]["agent"][0]["who"]["identifier"]["value"];
+    let generated = events
+        .iter()
+        .find(|event| event["subtype"][0]["code"] == "ITI-65");
+    let who = &generated.unwrap()["agent"][0]["who"]["identifier"]["value"];
     assert_eq!(who, "clinic", "{document}: {events:?}");
+}
+
+#[tokio::test]
+async fn who_tries_secrets_is_not_looked_at_for_long() {
+    let runner = Runner::configured(&[
+        OPENHIM[0],
+        OPENHIM[1],
+        ("MEDIATOR_ACCESS__FAILED_ATTEMPTS_PER_MINUTE", "5"),
+    ]);
+    let clinic = ("x-openhim-clientid", "clinic");
+    let good = [clinic, ("authorization", BASIC)];
+    assert_eq!(generate(&runner, 1, &good).await.status, 200);
+    let wrong = [clinic, ("authorization", "Basic b3BlbmhpbTp3cm9uZw==")];
+    for _ in 0..5 {
+        assert_eq!(generate(&runner, 2, &wrong).await.status, 401);
+    }
+    let refused = generate(&runner, 2, &wrong).await;
+    assert_eq!(refused.issue(429)["code"], "throttled");
+    let wait: u64 = refused.header("retry-after").parse().unwrap();
+    assert!((1..=12).contains(&wait), "{wait}");
+    // Behind the same proxy, others go on, and so does who shows nothing.
+    assert_eq!(generate(&runner, 3, &good).await.status, 200);
+    assert_eq!(generate(&runner, 4, &[clinic]).await.status, 401);
+    let metrics = runner.get("/metrics").await;
+    let text = String::from_utf8(metrics.body.to_vec()).unwrap();
+    let counted = "access_refused_total{reason=\"too_many_attempts\"} 1";
+    assert!(text.contains(counted), "{text}");
 }
 
 fn bearer(token: &str) -> String {

@@ -14,6 +14,8 @@ pub(crate) struct Access {
     pub(crate) everyone_may_issue: bool,
     /// Whether verifying takes no permission.
     pub(crate) everyone_may_verify: bool,
+    /// Bad credentials from one address after which others are not looked at; 0 for no limit.
+    pub(crate) failed_attempts_per_minute: u32,
     pub(crate) tokens: Tokens,
     pub(crate) client_certificates: Permissions,
     pub(crate) openhim: OpenHimAccess,
@@ -82,6 +84,10 @@ impl Access {
             everyone_may_issue: everyone_may_issue
                 .as_ref()
                 .is_some_and(|allowed| allowed.value),
+            failed_attempts_per_minute: value(
+                section.integer("failed_attempts_per_minute", 0..=100_000),
+            )
+            .unwrap_or(60),
             everyone_may_verify: value(section.boolean("everyone_may_verify")).unwrap_or(true),
             tokens: Tokens::read(&mut section.section("tokens")),
             client_certificates: Permissions::read(

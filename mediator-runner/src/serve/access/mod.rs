@@ -7,6 +7,7 @@ mod requester;
 mod routes;
 
 use std::io;
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -71,6 +72,7 @@ pub(crate) enum AccessError {
 pub(super) struct Rules {
     authentication: Authentication,
     everyone_may_verify: bool,
+    failed_attempts_per_minute: Option<NonZeroU32>,
 }
 
 impl Rules {
@@ -108,6 +110,7 @@ impl Rules {
         Ok(Some(Self {
             authentication,
             everyone_may_verify: access.everyone_may_verify,
+            failed_attempts_per_minute: NonZeroU32::new(access.failed_attempts_per_minute),
         }))
     }
 
@@ -122,10 +125,15 @@ impl Rules {
         audit: RefusalAudit,
         requesters: Requesters,
     ) -> AuthenticationLayer {
-        AuthenticationLayer::new(self.authentication.clone()).refusals(move |refused| {
-            audit.note(refused, &requesters);
-            refused::answer(&refused.reason)
-        })
+        let layer =
+            AuthenticationLayer::new(self.authentication.clone()).refusals(move |refused| {
+                audit.note(refused, &requesters);
+                refused::answer(&refused.reason)
+            });
+        match self.failed_attempts_per_minute {
+            Some(limit) => layer.failed_attempts_per_minute(limit),
+            None => layer,
+        }
     }
 }
 

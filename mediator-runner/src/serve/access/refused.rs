@@ -14,6 +14,7 @@ pub(super) fn answer(refusal: &AccessRefusal) -> Response {
         }
         (_, StatusCode::UNAUTHORIZED) => IssueType::Login,
         (_, StatusCode::FORBIDDEN) => IssueType::Forbidden,
+        (_, StatusCode::TOO_MANY_REQUESTS) => IssueType::Throttled,
         (_, StatusCode::SERVICE_UNAVAILABLE) => IssueType::Transient,
         _ => IssueType::Structure,
     };
