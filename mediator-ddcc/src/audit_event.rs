@@ -1,11 +1,15 @@
 //! The FHIR `AuditEvent`s (ITI-20) of what is done and of what is refused.
 
+mod disclosure;
+
 use std::net::IpAddr;
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use uuid::Uuid;
+
+pub use disclosure::{Disclosure, Interaction, disclosed};
 
 const DICOM: &str = "http://dicom.nema.org/resources/ontology/DCM";
 
@@ -101,19 +105,6 @@ pub(crate) fn document_generated(
         .into_iter()
         .chain([service])
         .collect();
-    let what = |reference: &str, role: &str, display: &str| {
-        json!({
-            "what": {"reference": reference},
-            "type": {
-                "system": "http://terminology.hl7.org/CodeSystem/audit-entity-type",
-                "code": "2", "display": "System Object",
-            },
-            "role": {
-                "system": "http://terminology.hl7.org/CodeSystem/object-role",
-                "code": role, "display": display,
-            },
-        })
-    };
     json!({
         "resourceType": "AuditEvent",
         "id": id,
@@ -127,8 +118,50 @@ pub(crate) fn document_generated(
         "agent": agents,
         "source": {"observer": {"display": issuer}},
         "entity": [
-            what(document, "3", "Report"),
-            what(folder, "20", "Job"),
+            object(document, "3", "Report"),
+            object(folder, "20", "Job"),
         ],
+    })
+}
+
+/// The AuditEvent that says that somebody else's document was stored.
+#[must_use]
+pub fn document_stored(
+    id: Uuid,
+    recorded: DateTime<Utc>,
+    issuer: &str,
+    requester: Option<&Requester>,
+    document: &str,
+) -> Value {
+    let agent = match requester {
+        Some(requester) => requester.agent(),
+        None => json!({"requestor": true}),
+    };
+    json!({
+        "resourceType": "AuditEvent",
+        "id": id,
+        "type": {"system": DICOM, "code": "110107", "display": "Import"},
+        "subtype": [{"system": "http://hl7.org/fhir/restful-interaction", "code": "create", "display": "create"}],
+        "action": "C",
+        "recorded": recorded.to_rfc3339_opts(SecondsFormat::Millis, true),
+        "outcome": "0",
+        "agent": [agent],
+        "source": {"observer": {"display": issuer}},
+        "entity": [object(document, "3", "Report")],
+    })
+}
+
+/// A resource that something was done with, and its role in that.
+fn object(reference: &str, role: &str, display: &str) -> Value {
+    json!({
+        "what": {"reference": reference},
+        "type": {
+            "system": "http://terminology.hl7.org/CodeSystem/audit-entity-type",
+            "code": "2", "display": "System Object",
+        },
+        "role": {
+            "system": "http://terminology.hl7.org/CodeSystem/object-role",
+            "code": role, "display": display,
+        },
     })
 }

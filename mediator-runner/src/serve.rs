@@ -3,6 +3,7 @@
 mod access;
 mod application;
 mod counted;
+mod disclosure_audit;
 mod documents;
 mod fhir;
 mod finish_interrupted;
@@ -13,6 +14,7 @@ mod media_type;
 mod metadata;
 mod pushed_settings;
 mod qr_code;
+mod signer_check;
 mod submit;
 mod trust;
 mod verify;
@@ -24,13 +26,13 @@ use std::time::Duration;
 use axum::Router;
 use axum::middleware::from_fn_with_state;
 use axum::serve::Listener as _;
-use chrono::Utc;
 use mediator_core::mediator::{Mediator, MediatorError};
 use mediator_core::pushed_configuration::{PushedConfiguration, PushedConfigurationError};
 use mediator_core::server::{
     self, Server, ServerError, ServerSettings, TlsSettings, listen, shutdown_signal,
 };
 use mediator_ddcc::generation_service::GenerationService;
+use mediator_ddcc::recorded;
 use tokio::sync::watch;
 use tokio::time::timeout;
 
@@ -42,11 +44,13 @@ use crate::service::{self, StartError};
 pub(crate) use access::{AccessError, bearer_tokens, credentials_of_channels};
 use access::{RefusalAudit, Requesters, Rules};
 use application::Application;
+use disclosure_audit::DisclosureAudit;
 use pushed_settings::PushedSettings;
+use signer_check::SignerCheck;
 pub(crate) use trust::trusted_keys;
 use trust::{TrustError, Trusted};
 
-/// How long the end waits for the audit of refused attempts.
+/// How long the end waits for the audit of refused attempts and of reads.
 const AUDIT_GRACE: Duration = Duration::from_secs(5);
 
 /// Issue and verify over HTTP, as a FHIR API
@@ -135,6 +139,7 @@ async fn serve(mut configuration: Configuration, rules: Option<Rules>) -> Result
         }
         false => Router::new(),
     };
+    let (disclosures, disclosed) = DisclosureAudit::start(&service);
     let mut mediator = Mediator::builder(mediator_config)
         .configuration(&pushed)
         .job(finish_interrupted::job(&configuration.jobs, &service))
@@ -147,6 +152,7 @@ async fn serve(mut configuration: Configuration, rules: Option<Rules>) -> Result
                     Arc::clone(&service.ports().signer),
                 )),
                 requesters: requesters.clone(),
+                disclosures,
             })
             .merge(map_server),
         );
@@ -173,6 +179,8 @@ async fn serve(mut configuration: Configuration, rules: Option<Rules>) -> Result
         "serving"
     );
     counted::describe();
+    recorded::describe_metrics();
+    signer_check::follow_expiry(Arc::clone(&service.ports().signer));
     let interrupted = service.clone();
     tokio::spawn(async move {
         finish_interrupted::at_start(&interrupted).await;
@@ -185,9 +193,10 @@ async fn serve(mut configuration: Configuration, rules: Option<Rules>) -> Result
             return Ok(());
         }
     };
-    // The mediator has ended, and so has who told of refusals.
+    // The mediator has ended, and so has who told of refusals and reads.
+    let audited = async { tokio::join!(audited, disclosed) };
     if timeout(AUDIT_GRACE, audited).await.is_err() {
-        tracing::warn!("ended before every refused attempt was in the audit");
+        tracing::warn!("ended before everything was in the audit");
     }
     match stopped.abandoned_requests {
         0 => tracing::info!("ended; everything was finished"),
@@ -269,7 +278,7 @@ fn server(configuration: &Configuration, service: &GenerationService) -> Server 
     let settings = &configuration.server;
     let ports = service.ports();
     let (repository, ledger) = (Arc::clone(&ports.repository), Arc::clone(&ports.ledger));
-    let signer = Arc::clone(&ports.signer);
+    let signer = SignerCheck::new(Arc::clone(&ports.signer));
     let server = Server::new(ServerSettings {
         maximum_body_bytes: settings.maximum_body_bytes,
         request_timeout: Duration::from_secs(settings.request_timeout_seconds),
@@ -293,18 +302,8 @@ fn server(configuration: &Configuration, service: &GenerationService) -> Server 
         }
     })
     .ready_check("signer", move || {
-        let certificate = signer.identity().certificate.clone();
-        async move {
-            let now = Utc::now();
-            if certificate.not_before() <= now && now <= certificate.not_after() {
-                Ok(())
-            } else {
-                Err(
-                    "the document signing certificate is not valid now; configure its successor"
-                        .to_owned(),
-                )
-            }
-        }
+        let signer = signer.clone();
+        async move { signer.ready().await }
     });
     match tls(&settings.tls) {
         Some(tls) => server.tls(tls),

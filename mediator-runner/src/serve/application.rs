@@ -11,6 +11,7 @@ use mediator_ddcc::generation_service::GenerationService;
 use tokio::sync::watch;
 
 use super::access::Requesters;
+use super::disclosure_audit::DisclosureAudit;
 use super::trust::Trusted;
 use super::{documents, fhir, generate, jwks, metadata, qr_code, submit, verify};
 
@@ -29,6 +30,8 @@ pub(super) struct Application {
     pub(super) trusted: Arc<Trusted>,
     /// What audits say about callers.
     pub(super) requesters: Requesters,
+    /// Where it is noted what callers read.
+    pub(super) disclosures: DisclosureAudit,
 }
 
 impl Application {

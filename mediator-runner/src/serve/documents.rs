@@ -4,9 +4,12 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use axum::response::Response;
+use chrono::Utc;
 use http::header::LOCATION;
 use http::{HeaderValue, StatusCode};
+use mediator_core::authentication::Caller;
 use mediator_core::server::InFlight;
+use mediator_ddcc::audit_event::{Interaction, Requester, document_stored};
 use mediator_ddcc::document::signature::{self, SignatureError};
 use mediator_ddcc::operation_outcome::{Issue, IssueType, OperationOutcome};
 use mediator_ddcc::repository::RepositoryError;
@@ -15,6 +18,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::application::Application;
+use super::disclosure_audit::Reader;
 use super::fhir::{
     Answer, Failure, FhirJson, ResourceId, SearchParameters, not_found, off_the_async_threads,
     resource,
@@ -47,6 +51,7 @@ const DOCUMENTS: Uuid = Uuid::from_u128(0x51b7_5e6c_6f0b_4c39_9a36_2f0a_6d1e_8c4
 /// has is for verifiers to judge: a repository does not decide whom they trust.
 pub(super) async fn create(
     State(application): State<Application>,
+    caller: Option<Caller>,
     in_flight: InFlight,
     FhirJson(bundle): FhirJson,
 ) -> Answer {
@@ -57,7 +62,8 @@ pub(super) async fn create(
     })
     .await??;
     let stored = in_flight.finish(async move {
-        let status = store(&application, id, bundle).await?;
+        let requester = caller.and_then(|caller| application.requesters.of(&caller));
+        let status = store(&application, id, bundle, requester.as_ref()).await?;
         Ok::<_, Failure>((status, application.generation().location_of(id)))
     });
     let (status, location) = stored.await?;
@@ -69,14 +75,27 @@ pub(super) async fn create(
     Ok(answer)
 }
 
-async fn store(application: &Application, id: Uuid, bundle: Value) -> Result<StatusCode, Failure> {
-    let repository = Arc::clone(&application.generation().ports().repository);
+async fn store(
+    application: &Application,
+    id: Uuid,
+    bundle: Value,
+    requester: Option<&Requester>,
+) -> Result<StatusCode, Failure> {
+    let generation = application.generation();
+    let repository = Arc::clone(&generation.ports().repository);
+    let audit_id = Uuid::new_v4();
+    let issuer = &generation.settings().issuer.name;
+    let document = format!("Bundle/{id}");
+    let audit = document_stored(audit_id, Utc::now(), issuer, requester, &document);
     let transaction = json!({
         "resourceType": "Bundle",
         "type": "transaction",
         "entry": [{
             "resource": &bundle,
-            "request": {"method": "PUT", "url": format!("Bundle/{id}"), "ifNoneMatch": "*"},
+            "request": {"method": "PUT", "url": document, "ifNoneMatch": "*"},
+        }, {
+            "resource": audit,
+            "request": {"method": "PUT", "url": format!("AuditEvent/{audit_id}")},
         }],
     });
     match repository.transaction(transaction).await {
@@ -195,15 +214,18 @@ fn check_signature(
 /// `GET [base]/Bundle/{id}`: Retrieve Health Certificate (ITI-68).
 pub(super) async fn read_bundle(
     State(application): State<Application>,
+    reader: Reader,
     ResourceId(id): ResourceId,
 ) -> Answer {
-    read(&application, "Bundle", &id).await
+    let how = Interaction::RetrieveDocument;
+    read(&application, &reader, how, "Bundle", &id).await
 }
 
 /// `GET [base]/Composition/{id}/$document`: an unsigned document of what is stored now. What was
 /// certified is the signed one.
 pub(super) async fn document_of_composition(
     State(application): State<Application>,
+    reader: Reader,
     ResourceId(id): ResourceId,
 ) -> Answer {
     let repository = Arc::clone(&application.generation().ports().repository);
@@ -212,49 +234,74 @@ pub(super) async fn document_of_composition(
         .await
         .map_err(|error| Failure(error.into()))?
         .ok_or_else(not_found)?;
+    let composition = vec![format!("Composition/{id}")];
+    reader
+        .was_given(Interaction::Operation("document"), composition, Vec::new())
+        .await;
     Ok(resource(StatusCode::OK, &document))
 }
 
 /// `GET [base]/DocumentReference/{id}`.
 pub(super) async fn read_document_reference(
     State(application): State<Application>,
+    reader: Reader,
     ResourceId(id): ResourceId,
 ) -> Answer {
-    read(&application, "DocumentReference", &id).await
+    read(
+        &application,
+        &reader,
+        Interaction::Read,
+        "DocumentReference",
+        &id,
+    )
+    .await
 }
 
 /// `GET [base]/List/{id}`.
 pub(super) async fn read_list(
     State(application): State<Application>,
+    reader: Reader,
     ResourceId(id): ResourceId,
 ) -> Answer {
-    read(&application, "List", &id).await
+    read(&application, &reader, Interaction::Read, "List", &id).await
 }
 
-async fn read(application: &Application, resource_type: &str, id: &str) -> Answer {
+async fn read(
+    application: &Application,
+    reader: &Reader,
+    interaction: Interaction,
+    resource_type: &str,
+    id: &str,
+) -> Answer {
     let repository = Arc::clone(&application.generation().ports().repository);
     let found = repository
         .read(resource_type, id)
         .await
         .map_err(|error| Failure(error.into()))?
         .ok_or_else(not_found)?;
+    let given = vec![format!("{resource_type}/{id}")];
+    reader.was_given(interaction, given, Vec::new()).await;
     Ok(resource(StatusCode::OK, &found))
 }
 
 /// `GET [base]/List?code=folder&identifier=…`: Retrieve Health Folder (ITI-66).
 pub(super) async fn search_folders(
     State(application): State<Application>,
+    reader: Reader,
     SearchParameters(parameters): SearchParameters,
 ) -> Answer {
-    search(&application, "List", &parameters).await
+    let how = Interaction::FindDocumentLists;
+    search(&application, &reader, how, "List", &parameters).await
 }
 
 /// `GET [base]/DocumentReference?…`: Retrieve Health Certificate Reference (ITI-67).
 pub(super) async fn search_references(
     State(application): State<Application>,
+    reader: Reader,
     SearchParameters(parameters): SearchParameters,
 ) -> Answer {
-    search(&application, "DocumentReference", &parameters).await
+    let how = Interaction::FindDocumentReferences;
+    search(&application, &reader, how, "DocumentReference", &parameters).await
 }
 
 /// Whether each value of a search parameter is one, and not a system with any value (`system|`).
@@ -267,6 +314,8 @@ fn is_specific(values: &str) -> bool {
 /// A search names whose certificates it is for: nobody reads everyone's.
 async fn search(
     application: &Application,
+    reader: &Reader,
+    interaction: Interaction,
     resource_type: &str,
     parameters: &[(String, String)],
 ) -> Answer {
@@ -301,12 +350,17 @@ async fn search(
         .search(resource_type, &parameters)
         .await
         .map_err(|error| Failure(error.into()))?;
+    let id = |found: &Value| found["id"].as_str().unwrap_or_default().to_owned();
+    let given = found.iter().map(id);
+    let given = given.map(|id| format!("{resource_type}/{id}")).collect();
+    let names = parameters.iter().map(|(name, _)| (*name).to_owned());
+    reader.was_given(interaction, given, names.collect()).await;
     let generation = application.generation();
     let base = &generation.settings().public_base_url;
     let entries: Vec<Value> = found
         .into_iter()
         .map(|found| {
-            let id = found.get("id").and_then(Value::as_str).unwrap_or_default();
+            let id = id(&found);
             json!({
                 "fullUrl": format!("{base}/{resource_type}/{id}"),
                 "resource": found,

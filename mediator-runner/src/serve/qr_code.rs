@@ -8,12 +8,14 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::StatusCode;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use mediator_ddcc::audit_event::Interaction;
 use mediator_ddcc::codes::IssuedCode;
 use mediator_ddcc::document::codes::read_reference;
 use mediator_ddcc::operation_outcome::{Issue, IssueType};
 use serde_json::json;
 
 use super::application::Application;
+use super::disclosure_audit::Reader;
 use super::fhir::{
     Answer, Failure, JSON_NAMES, ResourceId, Wanted, not_acceptable, not_found,
     off_the_async_threads, resource,
@@ -45,6 +47,7 @@ const FORMS: [Offer<Form>; 3] = [
 
 pub(super) async fn get_qr_code(
     State(application): State<Application>,
+    reader: Reader,
     ResourceId(id): ResourceId,
     wanted: Wanted,
 ) -> Answer {
@@ -69,6 +72,9 @@ pub(super) async fn get_qr_code(
             ),
         )
     })?;
+    let given = vec![format!("DocumentReference/{id}")];
+    let how = Interaction::Operation("getQRCode");
+    reader.was_given(how, given, Vec::new()).await;
     let image = |media_type: &'static str, bytes: Vec<u8>| {
         let headers = [(CONTENT_TYPE, media_type), (CACHE_CONTROL, "no-store")];
         (headers, bytes).into_response()
