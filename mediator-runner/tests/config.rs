@@ -91,6 +91,31 @@ fn check_says_that_all_is_well() {
 }
 
 #[test]
+fn check_says_what_it_does_not_look_at() {
+    let output = runner(&["config", "check"], &[]);
+    assert!(!text(&output.stdout).contains("not asked"));
+    let folder = tempfile::tempdir().unwrap();
+    let file = |name: &str| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, "1234").unwrap();
+        path.display().to_string()
+    };
+    let (module, pin) = (file("module.so"), file("pin"));
+    let variables = [
+        ("MEDIATOR_SIGNING__PKCS11__MODULE", module.as_str()),
+        ("MEDIATOR_SIGNING__PKCS11__TOKEN_LABEL", "ddcc"),
+        ("MEDIATOR_SIGNING__PKCS11__PIN_FILE", &pin),
+        ("MEDIATOR_REPOSITORY__URL", "http://127.0.0.1:9/fhir"),
+    ];
+    let output = runner(&["config", "check"], &variables);
+    assert!(output.status.success(), "{output:?}");
+    let told = text(&output.stdout);
+    for part in ["the token is not opened", "repository", "doctor"] {
+        assert!(told.contains(part), "{part}: {told}");
+    }
+}
+
+#[test]
 fn show_prints_what_applies() {
     let variables = [("MEDIATOR_ISSUER__COUNTRY", "CH")];
     let output = runner(&["config", "show"], &variables);

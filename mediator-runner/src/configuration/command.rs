@@ -84,10 +84,44 @@ fn check(arguments: &ConfigurationArguments) -> Result<String, String> {
     if !mistakes.is_empty() {
         return Err(mistakes.join("\n"));
     }
-    Ok(match &arguments.config {
-        Some(path) => format!("{}: no mistakes\n", path.display()),
-        None => "defaults and environment, without a file: no mistakes\n".to_owned(),
-    })
+    let source = match &arguments.config {
+        Some(path) => path.display().to_string(),
+        None => "defaults and environment, without a file".to_owned(),
+    };
+    let mut told = format!("{source}: no mistakes\n");
+    let elsewhere = not_asked(&configuration);
+    if !elsewhere.is_empty() {
+        let names = elsewhere.join(", ");
+        told.push_str(&format!(
+            "not asked here: {names}; `mediator-runner doctor` does that\n"
+        ));
+    }
+    Ok(told)
+}
+
+/// What this command leaves alone: other servers, and tokens, which count wrong PINs.
+fn not_asked(configuration: &Configuration) -> Vec<&'static str> {
+    let signing = &configuration.signing;
+    let is_set = [
+        ("signing.vault", signing.vault.url.is_some()),
+        (
+            "signing.pkcs11 (the token is not opened)",
+            signing.pkcs11.module.is_some(),
+        ),
+        ("repository", configuration.repository.url.is_some()),
+        (
+            "transformer",
+            configuration.transformer.matchbox.url.is_some(),
+        ),
+        ("ledger", configuration.ledger.url.is_some()),
+        (
+            "access.tokens",
+            configuration.access.tokens.issuer.is_some(),
+        ),
+        ("openhim", configuration.openhim.api_url.is_some()),
+    ];
+    let set = is_set.into_iter().filter(|(_, is_set)| *is_set);
+    set.map(|(name, _)| name).collect()
 }
 
 /// Prints mistakes; the exit code for them.

@@ -5,6 +5,7 @@ mod fhir;
 mod files;
 mod openhim;
 mod servers;
+mod token;
 
 use std::path::Path;
 use std::process::{Command, Output};
@@ -14,6 +15,15 @@ use serde_json::Value;
 /// Runs `mediator-runner doctor` with this configuration, whose paths are relative to `folder`.
 /// Every check has time enough for a busy machine.
 fn doctor(folder: &Path, configuration: &str, arguments: &[&str]) -> Output {
+    doctor_with(folder, configuration, arguments, &[])
+}
+
+fn doctor_with(
+    folder: &Path,
+    configuration: &str,
+    arguments: &[&str],
+    variables: &[(String, String)],
+) -> Output {
     let file = folder.join("mediator.toml");
     std::fs::write(&file, configuration).unwrap();
     let mut command = Command::new(env!("CARGO_BIN_EXE_mediator-runner"));
@@ -24,7 +34,7 @@ fn doctor(folder: &Path, configuration: &str, arguments: &[&str]) -> Output {
             command.env_remove(name);
         }
     }
-    command.output().unwrap()
+    command.envs(variables.iter().cloned()).output().unwrap()
 }
 
 /// What it found, by name, and its exit code.
@@ -35,12 +45,19 @@ struct Found {
 
 impl Found {
     async fn by(folder: &Path, configuration: &str) -> Self {
+        Self::with(folder, configuration, &[]).await
+    }
+
+    /// With these variables in its environment.
+    async fn with(folder: &Path, configuration: &str, variables: &[(&str, &str)]) -> Self {
         let (folder, configuration) = (folder.to_owned(), configuration.to_owned());
+        let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+        let variables: Vec<_> = variables.iter().map(owned).collect();
         // The test's own runtime may serve what is asked.
-        let output =
-            tokio::task::spawn_blocking(move || doctor(&folder, &configuration, &["--json"]))
-                .await
-                .unwrap();
+        let output = tokio::task::spawn_blocking(move || {
+            doctor_with(&folder, &configuration, &["--json"], &variables)
+        });
+        let output = output.await.unwrap();
         let text = String::from_utf8(output.stdout).unwrap();
         Self {
             code: output.status.code().unwrap(),
