@@ -27,7 +27,7 @@ fn on(url: &str) -> Runner {
 }
 
 /// An event of a holder whom no other test knows.
-fn event(hcid: &str, number: u32) -> Value {
+pub(super) fn event(hcid: &str, number: u32) -> Value {
     let mut event = vaccination(0);
     event["identifier"]["value"] = json!(format!("{hcid}/{number}"));
     set(&mut event, "hcid", json!({"valueString": hcid}));
@@ -36,7 +36,7 @@ fn event(hcid: &str, number: u32) -> Value {
     event
 }
 
-async fn folder(runner: &Runner, hcid: &str) -> Vec<Value> {
+pub(super) async fn folder(runner: &Runner, hcid: &str) -> Vec<Value> {
     let path = format!("/ddcc/List?code=folder&identifier={hcid}");
     let found = runner.get(&path).await.resource(200, "Bundle");
     let entries = found.pointer("/entry/0/resource/entry");
@@ -47,7 +47,7 @@ async fn folder(runner: &Runner, hcid: &str) -> Vec<Value> {
 }
 
 /// Asks until it is answered so; a server that was down is tried again after some seconds only.
-async fn until(what: &str, mut ask: impl AsyncFnMut() -> bool) {
+pub(super) async fn until(what: &str, mut ask: impl AsyncFnMut() -> bool) {
     let start = Instant::now();
     while !ask().await {
         assert!(

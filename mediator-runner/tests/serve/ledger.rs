@@ -220,3 +220,74 @@ async fn a_database_that_refuses_is_a_failure_to_start() {
     assert!(text.contains("refused the role of ledger.url"), "{text}");
     assert!(!text.contains("not-the-password"), "{text}");
 }
+
+/// 503 with a word of why and when to try again, and nothing is there of the certificate.
+async fn is_refused(runner: &Runner, number: usize, why: &str) {
+    let answer = runner.post(GENERATE, &vaccination(number)).await;
+    let issue = answer.issue(503);
+    assert_eq!(issue["code"], "transient");
+    assert!(answer.headers.contains_key("retry-after"));
+    let text = issue["diagnostics"].as_str().unwrap();
+    assert!(text.contains(why), "{why}: {text}");
+    let path = format!("/ddcc/List?code=folder&identifier=CH-TEST-{number}");
+    let found = runner.get(&path).await.resource(200, "Bundle");
+    assert_eq!(found["total"], 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_that_does_not_answer_is_not_waited_for() {
+    let Some(server) = RealPostgreSql::start().await else {
+        return;
+    };
+    let folder = data_directory();
+    let patience = [("MEDIATOR_LEDGER__TIMEOUT_SECONDS", "3")];
+    let runner = runner(&server, "ledger", &folder, &patience);
+    certified_at_last(&runner, &vaccination(1)).await;
+    server.pause().await;
+    let start = Instant::now();
+    is_refused(&runner, 2, "the ledger's database").await;
+    assert!(
+        start.elapsed() < Duration::from_secs(25),
+        "{:?}",
+        start.elapsed()
+    );
+    server.resume().await;
+    certified_at_last(&runner, &vaccination(2)).await;
+    assert_eq!(count(&server, "ledger", "document_id IS NOT NULL").await, 2);
+    assert_eq!(count(&server, "ledger", "true").await, 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_database_accepts_nothing_until_there_is_room() {
+    let Some(server) = RealPostgreSql::start_with_small_disk().await else {
+        return;
+    };
+    let folder = data_directory();
+    let runner = runner(&server, "ledger", &folder, &[]);
+    certified_at_last(&runner, &vaccination(0)).await;
+    server.fill_disk().await;
+    // There may be room for some in what is allocated already.
+    let mut last = 0;
+    loop {
+        last += 1;
+        assert!(last < 5000, "it is never full");
+        let answer = runner.post(GENERATE, &vaccination(last)).await;
+        if answer.status == 200 {
+            continue;
+        }
+        let issue = answer.issue(503);
+        assert!(answer.headers.contains_key("retry-after"));
+        let text = issue["diagnostics"].as_str().unwrap();
+        assert!(text.contains("full"), "{text}");
+        let path = format!("/ddcc/List?code=folder&identifier=CH-TEST-{last}");
+        // Accepted ones are stored, and then it is that which cannot be noted.
+        if runner.get(&path).await.resource(200, "Bundle")["total"] == 0 {
+            break;
+        }
+    }
+    server.empty_disk().await;
+    for number in 0..=last {
+        certified_at_last(&runner, &vaccination(number)).await;
+    }
+    assert_eq!(count(&server, "ledger", "true").await, last + 1);
+}

@@ -7,15 +7,21 @@
 )]
 
 mod access;
+mod audit;
+mod client_certificates;
 mod codes;
 mod documents;
 mod events;
 mod fhir_server;
+mod guarded_fhir_server;
 mod ledger;
 mod lifecycle;
 mod map_server;
 mod refusals;
 mod rotation;
+mod token;
+mod two_processes;
+mod vault;
 mod verification;
 
 use std::io::{BufRead as _, BufReader};
