@@ -113,6 +113,7 @@ pub(crate) fn run(arguments: &Arguments) -> ExitCode {
 }
 
 async fn serve(mut configuration: Configuration, rules: Option<Rules>) -> Result<(), ServeError> {
+    server::record_metrics()?;
     let listener = listen(configuration.server.listen).await?;
     // Of port 0 the system made another one.
     configuration.server.listen = listener.local_addr()?;

@@ -117,6 +117,15 @@ pub enum ServerError {
     Tls(#[from] TlsError),
 }
 
+/// Records metrics from now on, and not from the start of the server on: what is described and
+/// counted before that is not lost.
+///
+/// # Errors
+/// [`ServerError::Metrics`].
+pub fn record_metrics() -> Result<(), ServerError> {
+    prometheus::recorder().map(drop)
+}
+
 /// Listens for TCP connections. Port 0 takes a free one; ask the listener for its `local_addr`.
 ///
 /// # Errors

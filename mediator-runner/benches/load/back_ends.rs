@@ -59,25 +59,17 @@ async fn figures(line: &Line, running: &Running, arguments: &Arguments) -> Vec<F
             clients.ask(16, WARM_UP).await;
             is_warm = true;
         }
+        clients.warm_up().await;
         let before = Prometheus::read(&server.address).await;
         let time = Duration::from_secs(arguments.seconds);
         let measured = Measured::of(&server, &clients, count, time).await;
         let after = Prometheus::read(&server.address).await;
-        // The requests before the clock started are in the sums too.
+        let ports = PORTS.map(|port| after.since(&before, "port_call_duration_seconds", port));
         let requests = after.since(&before, "http_request_duration_seconds", "POST");
-        let of_measured =
-            |total: Duration| total.mul_f64(measured.certificates() as f64 / requests.count);
-        let ports = PORTS.map(|port| {
-            let durations = after.since(&before, "port_call_duration_seconds", port);
-            Durations {
-                total: of_measured(durations.total),
-                count: durations.count / requests.count,
-            }
-        });
         all.push(Figures {
             back_end: line.name,
             clients: count,
-            in_mediator: of_measured(requests.total),
+            in_mediator: requests.total,
             measured,
             ports,
         });

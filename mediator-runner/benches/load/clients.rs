@@ -37,6 +37,13 @@ impl Clients {
         }
     }
 
+    /// Connections, caches and threads are made before the clock starts.
+    pub(crate) async fn warm_up(&self) {
+        for _ in 0..20 {
+            self.certificate().await;
+        }
+    }
+
     /// So many clients for so long; how long each certificate took, in order of size.
     pub(crate) async fn ask(&self, clients: usize, time: Duration) -> Vec<Duration> {
         let start = Instant::now();

@@ -38,6 +38,7 @@ pub(crate) async fn measure(arguments: &Arguments) {
         for clients in arguments.clients() {
             let server = Server::start(card, &Vec::new());
             let asking = Clients::of(&format!("http://{}", server.address), "load", None);
+            asking.warm_up().await;
             let time = Duration::from_secs(arguments.seconds);
             let measured = Measured::of(&server, &asking, clients, time).await;
             print(&measured, name, clients, signature);

@@ -23,10 +23,6 @@ impl Measured {
         count: usize,
         time: Duration,
     ) -> Self {
-        // Connections, caches and threads are made before the clock starts.
-        for _ in 0..20 {
-            clients.certificate().await;
-        }
         let cpu = || {
             [
                 server.cpu(),

@@ -31,9 +31,9 @@ async fn a_token_is_opened_and_its_key_and_certificate_looked_at() {
     let folder = tempfile::tempdir().unwrap();
     let told = found(folder.path(), &hsm, "signing", PIN).await;
     assert_eq!(told.code, 1);
-    let (result, details, _) = told.told("signing keys");
-    assert_eq!(result, "failed", "{}", told.json);
-    assert!(details.contains("no token with the label"), "{details}");
+    assert_eq!(told.told("signing keys").0, "failed", "{}", told.json);
+    let text = told.check("signing keys").to_string();
+    assert!(text.contains("no token with the label"), "{text}");
 
     hsm.create_document_signer("signing", PIN);
     let told = found(folder.path(), &hsm, "signing", PIN).await;
@@ -43,9 +43,9 @@ async fn a_token_is_opened_and_its_key_and_certificate_looked_at() {
 
     let wrong = found(folder.path(), &hsm, "signing", "not the PIN").await;
     assert_eq!(wrong.code, 1);
-    let (result, details, _) = wrong.told("signing keys");
-    assert_eq!(result, "failed");
-    assert!(details.contains("the PIN is wrong"), "{details}");
+    assert_eq!(wrong.told("signing keys").0, "failed");
+    let text = wrong.check("signing keys").to_string();
+    assert!(text.contains("the PIN is wrong"), "{text}");
     assert!(!wrong.json.to_string().contains("not the PIN"));
 
     hsm.create_token("empty", PIN);
