@@ -47,7 +47,7 @@ async fn what_is_read_is_in_the_audit_and_by_whom() {
     get(&format!("/ddcc/List/{folder}")).await;
     let code_id = reference_id(&document, "who");
     get(&format!("/ddcc/DocumentReference/{code_id}/$getQRCode")).await;
-    let found = get("/ddcc/DocumentReference?patient.identifier=CH-TEST-1").await;
+    let found = get(&format!("/ddcc/DocumentReference?_id={code_id}")).await;
     let found = found.json();
     let found: Vec<String> = found["entry"]
         .as_array()
