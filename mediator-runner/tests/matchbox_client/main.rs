@@ -52,7 +52,7 @@ impl Server {
             .unwrap();
         let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
         let address = loop {
-            let line = lines.next().expect("the server does not start").unwrap();
+            let line = lines.next().unwrap().unwrap();
             let line: Value = serde_json::from_str(&line).unwrap_or_default();
             if let Some(address) = line.pointer("/fields/address") {
                 break address.as_str().unwrap().to_owned();

@@ -11,7 +11,10 @@ use real_servers::mapping_engine::RealMappingEngine;
 use reqwest::Client;
 use serde_json::Value;
 
-const MAPS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fhir-mapping/tests/engine");
+const MAPS: &str = concat!(
+    env!("CARGO_MANIFEST_DIR"),
+    "/../../fhir-mapping/tests/engine"
+);
 
 /// Maps that HL7's engine does not give the same for, and why.
 const DIFFERENCES: [(&str, &str); 9] = [
@@ -36,12 +39,15 @@ const DIFFERENCES: [(&str, &str); 9] = [
         "several-sources",
         "HL7's engine runs rules with one source only",
     ),
-    ("simple-copies", "HL7's engine copies nothing without a default group for the types"),
     (
-        "small-datatypes",
-        "HL7's engine has none of qty, id and cp",
+        "simple-copies",
+        "HL7's engine copies nothing without a default group for the types",
     ),
-    ("arbitrary-json", "HL7's engine reads what has a StructureDefinition only"),
+    ("small-datatypes", "HL7's engine has none of qty, id and cp"),
+    (
+        "arbitrary-json",
+        "HL7's engine reads what has a StructureDefinition only",
+    ),
 ];
 
 /// The words after `// name:` in a map's first lines.
@@ -120,9 +126,7 @@ fn normalised(value: &mut Value, uuids: &mut HashMap<String, usize>) {
                 normalised(value, uuids);
             }
         }
-        Value::Array(values) => values
-            .iter_mut()
-            .for_each(|value| normalised(value, uuids)),
+        Value::Array(values) => values.iter_mut().for_each(|value| normalised(value, uuids)),
         Value::String(text) => {
             let start = text.len().saturating_sub(36);
             if let Some(id) = text.get(start..)
