@@ -98,25 +98,47 @@ fn dynamic_codes(bits: &mut Bits<'_>) -> Option<(Code, Code)> {
     Some((Code::new(literals), Code::new(rest)))
 }
 
+/// Bits of the longest code.
+const LONGEST: usize = 15;
+
 /// A canonical Huffman code (section 3.2.2).
 struct Code {
-    /// How many codes there are of each length.
-    counts: [usize; 16],
+    lengths: [Length; LONGEST + 1],
     /// The symbols, in the order of their codes.
     symbols: Vec<u16>,
+}
+
+/// The codes of one length, which follow one another; written as [`LONGEST`] bits, with zeros
+/// behind.
+#[derive(Clone, Copy, Default)]
+struct Length {
+    first: usize,
+    /// Behind the last one.
+    end: usize,
+    /// Place of the first one's symbol.
+    symbol: usize,
 }
 
 impl Code {
     /// The code in which each symbol has this length; 0 where it has no code.
     fn new(lengths: &[u8]) -> Self {
-        let mut counts = [0; 16];
+        let mut counts = [0; LONGEST + 1];
         let used = || (0..).zip(lengths).filter(|(_, length)| **length > 0);
         used().for_each(|(_, length)| counts[usize::from(*length)] += 1);
         // Where the symbols of each length begin.
-        let mut places = [0; 16];
-        let mut total = 0;
-        for (place, count) in places.iter_mut().zip(counts) {
+        let mut places = [0; LONGEST + 1];
+        let mut ranges = [Length::default(); LONGEST + 1];
+        let (mut total, mut end) = (0, 0);
+        for (length, ((place, range), count)) in
+            places.iter_mut().zip(&mut ranges).zip(counts).enumerate()
+        {
             *place = total;
+            *range = Length {
+                first: end,
+                end: end + (count << (LONGEST - length)),
+                symbol: total,
+            };
+            end = range.end;
             total += count;
         }
         let mut symbols = vec![0; total];
@@ -125,21 +147,20 @@ impl Code {
             symbols[*place] = symbol;
             *place += 1;
         }
-        Self { counts, symbols }
+        Self {
+            lengths: ranges,
+            symbols,
+        }
     }
 
     fn next(&self, bits: &mut Bits<'_>) -> Option<u16> {
-        let (mut code, mut first, mut index) = (0, 0, 0);
-        for count in self.counts.iter().skip(1) {
-            code |= bits.take(1)?;
-            if code < first + count {
-                return self.symbols.get(index + code.checked_sub(first)?).copied();
-            }
-            index += count;
-            first = (first + count) << 1;
-            code <<= 1;
-        }
-        None
+        // The first bit of a code is its highest.
+        let code = usize::from((bits.peek() as u16).reverse_bits() >> 1);
+        let mut lengths = self.lengths.iter().enumerate().skip(1);
+        let (length, range) = lengths.find(|(_, range)| code < range.end)?;
+        bits.skip(length)?;
+        let place = code.checked_sub(range.first)? >> (LONGEST - length);
+        self.symbols.get(range.symbol + place).copied()
     }
 }
 
@@ -150,14 +171,33 @@ struct Bits<'a> {
 }
 
 impl Bits<'_> {
+    /// The next 25 bits at least, as if zeros followed the stream.
+    fn peek(&self) -> u32 {
+        let rest = self.stream.get(self.position / 8..).unwrap_or_default();
+        let bytes = match rest.first_chunk() {
+            Some(bytes) => *bytes,
+            None => {
+                let mut bytes = [0; 4];
+                bytes
+                    .iter_mut()
+                    .zip(rest)
+                    .for_each(|(to, from)| *to = *from);
+                bytes
+            }
+        };
+        u32::from_le_bytes(bytes) >> (self.position % 8)
+    }
+
+    fn skip(&mut self, number: usize) -> Option<()> {
+        self.position += number;
+        (self.position <= self.stream.len() * 8).then_some(())
+    }
+
+    /// The next bits, 16 at most.
     fn take(&mut self, number: usize) -> Option<usize> {
-        let mut value = 0;
-        for place in 0..number {
-            let byte = usize::from(*self.stream.get(self.position / 8)?);
-            value |= (byte >> (self.position % 8) & 1) << place;
-            self.position += 1;
-        }
-        Some(value)
+        let value = self.peek() & ((1 << number) - 1);
+        self.skip(number)?;
+        usize::try_from(value).ok()
     }
 
     fn rest_of_byte_is_zero(&mut self) -> Option<bool> {
