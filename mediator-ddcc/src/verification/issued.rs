@@ -86,7 +86,7 @@ fn check_qr_code(code: &IssuedCode) -> Result<(), &'static str> {
         text, qr_code, png, ..
     } = code;
     let square = Square::of_png(png)?;
-    if !square.is(qr_code.size(), |x, y| qr_code.is_dark(x, y)) {
+    if !square.is(qr_code.size(), qr_code.rows()) {
         return Err("its image shows other modules than it has");
     }
     if qr_code.size() != 17 + 4 * usize::from(qr_code.version()) {

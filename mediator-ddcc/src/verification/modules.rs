@@ -11,7 +11,7 @@ use std::sync::OnceLock;
 use rxing::qrcode::common::{ErrorCorrectionLevel, Version};
 
 use crate::codes::qr_code::reed_solomon::Divisor;
-use crate::codes::qr_code::{ErrorCorrection, QUIET_ZONE};
+use crate::codes::qr_code::{ErrorCorrection, QUIET_ZONE, ROW_BYTES};
 
 /// Pixels of an image along one side of a module.
 const SCALE: usize = 4;
@@ -95,16 +95,23 @@ impl Square {
         Ok(Self { size, modules })
     }
 
-    /// Whether these are the modules that `is_dark` tells, column before row.
-    pub(super) fn is(&self, size: usize, is_dark: impl Fn(usize, usize) -> bool) -> bool {
-        let rows = self.modules.chunks_exact(self.size.max(1)).enumerate();
-        size == self.size
-            && rows.into_iter().all(|(y, row)| {
-                let modules = row.iter().enumerate();
-                modules
-                    .into_iter()
-                    .all(|(x, module)| (*module == 1) == is_dark(x, y))
-            })
+    /// Whether these are the modules of a code, whose rows have eight modules in a byte, the left
+    /// one lowest.
+    pub(super) fn is(&self, size: usize, rows: impl Iterator<Item = [u8; ROW_BYTES]>) -> bool {
+        let own = self.modules.chunks_exact(self.size.max(1));
+        let is_same = |(own, row): (&[u8], [u8; ROW_BYTES])| {
+            let packed = own.chunks(8).map(|modules| {
+                let mut eight = [0; 8];
+                eight
+                    .iter_mut()
+                    .zip(modules)
+                    .for_each(|(to, from)| *to = *from);
+                // Moves the lowest bit of each byte into the highest one, side by side.
+                (u64::from_le_bytes(eight).wrapping_mul(0x0102_0408_1020_4080) >> 56) as u8
+            });
+            packed.zip(row).all(|(own, row)| own == row)
+        };
+        size == self.size && own.zip(rows).all(is_same)
     }
 
     /// Reads the code.
@@ -415,7 +422,13 @@ fn text(version: u8, data: &[u8]) -> Result<Vec<u8>, Reason> {
             1 => {
                 let count = bits.take([10, 12, 14][size_class])?;
                 for _ in 0..count / 3 {
-                    text.extend(digits(&mut bits, 3, 10)?);
+                    // Three digits.
+                    let number = bits.take(10)? as u16;
+                    if number > 999 {
+                        return Err(OUTSIDE);
+                    }
+                    let three = [number / 100, number / 10 % 10, number % 10];
+                    text.extend(three.map(|digit| b'0' + digit as u8));
                 }
                 match count % 3 {
                     1 => text.extend(digits(&mut bits, 1, 4)?),
@@ -551,8 +564,22 @@ mod tests {
         let side = (21 + 8) * 4;
         let dark = |x: u32, y: u32| (16..20).contains(&x) && (20..24).contains(&y);
         let read = Square::of_png(&image(side, &|x, y| !dark(x, y))).unwrap();
-        assert!(read.is(21, |x, y| (x, y) == (0, 1)));
-        assert!(!read.is(21, |x, y| (x, y) == (1, 0)));
+        let rows = |dark_row: usize, row: [u8; ROW_BYTES]| {
+            (0..21).map(move |y| if y == dark_row { row } else { [0; ROW_BYTES] })
+        };
+        let with = |index: usize, bits: u8| {
+            let mut row = [0; ROW_BYTES];
+            row[index] = bits;
+            row
+        };
+        assert!(read.is(21, rows(1, with(0, 1))));
+        assert!(!read.is(21, rows(0, with(0, 1))));
+        assert!(!read.is(21, rows(1, with(0, 3))));
+        assert!(!read.is(21, rows(1, [1; ROW_BYTES])));
+        assert!(!read.is(22, rows(1, with(0, 1))));
+        let edge = |x: u32, y: u32| (96..100).contains(&x) && (20..24).contains(&y);
+        let read = Square::of_png(&image(side, &|x, y| !edge(x, y))).unwrap();
+        assert!(read.is(21, rows(1, with(2, 1 << 4))));
         for wrong in [
             image(side, &|x, y| !dark(x, y) && (x, y) != (40, 40)),
             image(side, &|x, y| !dark(x, y) && x > 3),

@@ -4,34 +4,21 @@ use std::fmt::Write as _;
 
 use super::QUIET_ZONE;
 use super::image_data::ImageData;
-use super::modules::{MARGIN, Modules};
+use super::modules::{MARGIN, Modules, Row};
 
 /// Pixels of a PNG image along one side of a module.
 const SCALE: usize = 4;
-/// Filter type of a line that is as it is (PNG section 9.2).
-const NO_FILTER: u8 = 0;
 
 const _: () = assert!(MARGIN == QUIET_ZONE);
 
 pub(super) fn png(modules: &Modules) -> Vec<u8> {
     let side = (modules.size() + 2 * QUIET_ZONE) * SCALE;
-    let stride = side.div_ceil(8);
-    let mut data = ImageData::new();
-    let mut quiet = vec![0xFF; 1 + stride];
-    quiet[0] = NO_FILTER;
-    let add_quiet = |data: &mut ImageData| (0..QUIET_ZONE).for_each(|_| data.add(&quiet, SCALE));
-    add_quiet(&mut data);
-    let mut line: Vec<u8> = Vec::with_capacity(1 + stride);
-    for row in modules.rows() {
-        // Four pixels are half a byte, and the margin of a row is as wide as the quiet zone.
-        let pairs = row.pairs();
-        let bytes = pairs.iter().take(stride);
-        line.clear();
-        line.push(NO_FILTER);
-        line.extend(bytes.map(|pair| [0xFF, 0x0F, 0xF0, 0x00][usize::from(*pair)]));
-        data.add(&line, SCALE);
+    // The margin of a row is as wide as the quiet zone.
+    let mut data = ImageData::new(side.div_ceil(8));
+    let quiet = [Row::default(); QUIET_ZONE];
+    for row in quiet.iter().chain(modules.rows()).chain(&quiet) {
+        data.add(row, SCALE);
     }
-    add_quiet(&mut data);
     with_header(side as u32, &data.finish())
 }
 

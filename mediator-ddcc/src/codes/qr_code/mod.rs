@@ -11,6 +11,7 @@ mod segment;
 
 use super::CodeForm;
 use modules::Modules;
+pub(crate) use modules::ROW_BYTES;
 use segment::Segment;
 
 /// Light modules around a code, in modules (ISO/IEC 18004 section 9.1).
@@ -120,6 +121,12 @@ impl QrCode {
     #[must_use]
     pub fn is_dark(&self, x: usize, y: usize) -> bool {
         self.modules.is_dark(x, y)
+    }
+
+    /// The rows, eight modules in a byte, the left one lowest.
+    pub(crate) fn rows(&self) -> impl Iterator<Item = [u8; ROW_BYTES]> {
+        let rows = self.modules.rows().iter();
+        rows.map(modules::Row::bytes_without_margin)
     }
 
     /// Version, 1 to 40: 17 + 4 × version modules along one side.

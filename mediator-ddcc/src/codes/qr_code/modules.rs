@@ -9,6 +9,9 @@ pub(super) const MARGIN: usize = 4;
 /// Modules along one side of the largest code whose rows, with the margin, have 128 bits.
 pub(super) const NARROW: usize = 128 - MARGIN;
 
+/// Bytes of the bits of a row.
+pub(crate) const ROW_BYTES: usize = 24;
+
 /// One row: bit `x + MARGIN` of 192 is set when the module in column `x` is dark.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct Row([u64; 3]);
@@ -37,13 +40,17 @@ impl Row {
         }
     }
 
-    /// The modules two by two from the left margin on; the lower bit is the left one.
-    pub(super) fn pairs(&self) -> [u8; 96] {
-        let [low, middle, high] = self.0;
-        std::array::from_fn(|pair| {
-            let word = [low, middle, high][pair / 32];
-            (word >> (2 * (pair % 32)) & 0b11) as u8
-        })
+    /// The modules from the left margin on, eight in a byte, the left ones lower.
+    pub(super) fn bytes(&self) -> [u8; ROW_BYTES] {
+        let mut bytes = [0; ROW_BYTES];
+        for (eight, word) in bytes.as_chunks_mut::<8>().0.iter_mut().zip(self.0) {
+            *eight = word.to_le_bytes();
+        }
+        bytes
+    }
+
+    pub(super) fn bytes_without_margin(&self) -> [u8; ROW_BYTES] {
+        self.shifted(MARGIN as isize).bytes()
     }
 
     /// The row of a code that is [`NARROW`] at most.
