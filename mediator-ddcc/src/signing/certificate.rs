@@ -29,6 +29,8 @@ pub struct SigningCertificate {
     not_after: DateTime<Utc>,
     extended_key_usages: Vec<String>,
     key: Option<PublicKey>,
+    kid: [u8; 8],
+    jwk_thumbprint: String,
 }
 
 /// Why something is not a usable certificate.
@@ -67,13 +69,22 @@ impl SigningCertificate {
             .next()
             .and_then(|attribute| attribute.as_str().ok())
             .map(str::to_uppercase);
+        let key = PublicKey::from_info(certificate.public_key());
+        let mut kid = [0; 8];
+        for (byte, hashed) in kid.iter_mut().zip(digest(&SHA256, &der).as_ref()) {
+            *byte = *hashed;
+        }
+        // The members are made in the order that RFC 7638 3 asks for.
+        let canonical = thumbprint_input(key.as_ref()).to_string();
         Ok(Self {
             subject: certificate.subject().to_string(),
             country,
             not_before: time(certificate.validity().not_before)?,
             not_after: time(certificate.validity().not_after)?,
             extended_key_usages,
-            key: PublicKey::from_info(certificate.public_key()),
+            key,
+            kid,
+            jwk_thumbprint: URL_SAFE_NO_PAD.encode(digest(&SHA256, canonical.as_bytes())),
             der,
         })
     }
@@ -126,11 +137,7 @@ impl SigningCertificate {
     /// Key id of HCERT: the first 8 bytes of SHA-256 over the DER certificate.
     #[must_use]
     pub fn kid(&self) -> [u8; 8] {
-        let mut kid = [0; 8];
-        for (byte, hashed) in kid.iter_mut().zip(digest(&SHA256, &self.der).as_ref()) {
-            *byte = *hashed;
-        }
-        kid
+        self.kid
     }
 
     /// [`Self::kid`] in base64, as codes and this program's commands show it.
@@ -190,7 +197,7 @@ impl SigningCertificate {
     /// The public key as a JWK (RFC 7517) for signatures; its `kid` is the thumbprint.
     #[must_use]
     pub fn jwk(&self) -> Value {
-        let mut jwk = self.thumbprint_input();
+        let mut jwk = thumbprint_input(self.key.as_ref());
         jwk["kid"] = json!(self.jwk_thumbprint());
         jwk["use"] = json!("sig");
         if let Some(algorithm) = self.key_algorithm() {
@@ -202,10 +209,8 @@ impl SigningCertificate {
 
     /// JWK SHA-256 thumbprint (RFC 7638), base64url: key id of SMART Health Cards.
     #[must_use]
-    pub fn jwk_thumbprint(&self) -> String {
-        // The members are made in the order that RFC 7638 3 asks for.
-        let canonical = self.thumbprint_input().to_string();
-        URL_SAFE_NO_PAD.encode(digest(&SHA256, canonical.as_bytes()))
+    pub fn jwk_thumbprint(&self) -> &str {
+        &self.jwk_thumbprint
     }
 
     /// Whether `signature` is this key's over `message`. False, too, when the key is of another
@@ -239,27 +244,6 @@ impl SigningCertificate {
             certificate.tbs_certificate.as_ref(),
             &certificate.signature_value.data,
         )
-    }
-
-    fn thumbprint_input(&self) -> Value {
-        let encode = |number: &[u8]| URL_SAFE_NO_PAD.encode(number);
-        let Some(key) = &self.key else {
-            return json!({});
-        };
-        match key.algorithm() {
-            Algorithm::Es256 => {
-                let (x, y) = key.bits().get(1..).unwrap_or_default().split_at(32);
-                json!({"crv": "P-256", "kty": "EC", "x": encode(x), "y": encode(y)})
-            }
-            Algorithm::Ps256 => match RSAPublicKey::from_der(key.bits()) {
-                Ok((_, key)) => json!({
-                    "e": encode(without_leading_zeros(key.exponent)),
-                    "kty": "RSA",
-                    "n": encode(without_leading_zeros(key.modulus)),
-                }),
-                Err(_) => json!({}),
-            },
-        }
     }
 }
 
@@ -298,6 +282,28 @@ fn parse(der: &[u8]) -> Result<X509Certificate<'_>, CertificateError> {
 fn curve(info: &SubjectPublicKeyInfo<'_>) -> Option<Oid<'static>> {
     let curve = info.algorithm.parameters.as_ref()?.as_oid().ok()?;
     Some(curve.to_owned())
+}
+
+/// What a JWK thumbprint is over (RFC 7638 3.2).
+fn thumbprint_input(key: Option<&PublicKey>) -> Value {
+    let encode = |number: &[u8]| URL_SAFE_NO_PAD.encode(number);
+    let Some(key) = key else {
+        return json!({});
+    };
+    match key.algorithm() {
+        Algorithm::Es256 => {
+            let (x, y) = key.bits().get(1..).unwrap_or_default().split_at(32);
+            json!({"crv": "P-256", "kty": "EC", "x": encode(x), "y": encode(y)})
+        }
+        Algorithm::Ps256 => match RSAPublicKey::from_der(key.bits()) {
+            Ok((_, key)) => json!({
+                "e": encode(without_leading_zeros(key.exponent)),
+                "kty": "RSA",
+                "n": encode(without_leading_zeros(key.modulus)),
+            }),
+            Err(_) => json!({}),
+        },
+    }
 }
 
 fn without_leading_zeros(number: &[u8]) -> &[u8] {

@@ -2,9 +2,11 @@
 //! several certificates in its life, or none yet.
 
 use std::fmt;
+use std::hash::{Hash, Hasher};
+use std::sync::OnceLock;
 
 use aws_lc_rs::digest::{SHA256, digest};
-use aws_lc_rs::signature::{self, UnparsedPublicKey, VerificationAlgorithm};
+use aws_lc_rs::signature::{self, ParsedPublicKey, VerificationAlgorithm};
 use x509_parser::asn1_rs::{FromDer as _, oid};
 use x509_parser::public_key::PublicKey as ParsedKey;
 use x509_parser::x509::SubjectPublicKeyInfo;
@@ -12,12 +14,28 @@ use x509_parser::x509::SubjectPublicKeyInfo;
 use super::Algorithm;
 
 /// A P-256 key, or an RSA key of 2048 to 8192 bits.
-#[derive(Clone, PartialEq, Eq, Hash)]
+#[derive(Clone)]
 pub struct PublicKey {
     algorithm: Algorithm,
     /// What a certificate has in its bit string (RFC 5280 4.1): the uncompressed point (65 bytes),
     /// or PKCS#1 `RSAPublicKey` in DER.
     bits: Vec<u8>,
+    /// The same as the library has it, from the first signature on; `None` when it is no key.
+    parsed: OnceLock<Option<ParsedPublicKey>>,
+}
+
+impl PartialEq for PublicKey {
+    fn eq(&self, other: &Self) -> bool {
+        (self.algorithm, &self.bits) == (other.algorithm, &other.bits)
+    }
+}
+
+impl Eq for PublicKey {}
+
+impl Hash for PublicKey {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        (self.algorithm, &self.bits).hash(state);
+    }
 }
 
 impl PublicKey {
@@ -53,15 +71,16 @@ impl PublicKey {
             Ok(ParsedKey::RSA(key)) if (2048..=8192).contains(&key.key_size()) => Algorithm::Ps256,
             _ => return None,
         };
-        Some(Self {
-            algorithm,
-            bits: bits.to_vec(),
-        })
+        Some(Self::new(algorithm, bits.to_vec()))
     }
 
     /// Of a point for ES256, of `RSAPublicKey` in DER for PS256.
     pub(super) fn new(algorithm: Algorithm, bits: Vec<u8>) -> Self {
-        Self { algorithm, bits }
+        Self {
+            algorithm,
+            bits,
+            parsed: OnceLock::new(),
+        }
     }
 
     /// The algorithm that this key signs health certificates with.
@@ -91,13 +110,16 @@ impl PublicKey {
     /// Whether `signature` is this key's over `message`.
     #[must_use]
     pub fn verify(&self, message: &[u8], signature: &[u8]) -> bool {
-        let algorithm: &dyn VerificationAlgorithm = match self.algorithm {
-            Algorithm::Es256 => &signature::ECDSA_P256_SHA256_FIXED,
-            Algorithm::Ps256 => &signature::RSA_PSS_2048_8192_SHA256,
-        };
-        UnparsedPublicKey::new(algorithm, &self.bits)
-            .verify(message, signature)
-            .is_ok()
+        let parsed = self.parsed.get_or_init(|| {
+            let algorithm: &dyn VerificationAlgorithm = match self.algorithm {
+                Algorithm::Es256 => &signature::ECDSA_P256_SHA256_FIXED,
+                Algorithm::Ps256 => &signature::RSA_PSS_2048_8192_SHA256,
+            };
+            ParsedPublicKey::new(algorithm, &self.bits).ok()
+        });
+        parsed
+            .as_ref()
+            .is_some_and(|key| key.verify_sig(message, signature).is_ok())
     }
 }
 

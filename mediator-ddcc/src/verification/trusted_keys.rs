@@ -118,7 +118,7 @@ impl TrustedKeys {
 
     fn add_under(&mut self, key_id: Vec<u8>, certificate: SigningCertificate) {
         let own = certificate.kid().to_vec();
-        let thumbprint = certificate.jwk_thumbprint();
+        let thumbprint = certificate.jwk_thumbprint().to_owned();
         let certificate = Arc::new(certificate);
         push(self.by_key_id.entry(key_id).or_default(), &certificate);
         push(self.by_key_id.entry(own).or_default(), &certificate);
