@@ -6,6 +6,7 @@
 use std::collections::BTreeSet;
 use std::num::NonZeroU16;
 use std::str::FromStr as _;
+use std::sync::Arc;
 
 use krilla::Document;
 use krilla::color::rgb;
@@ -23,6 +24,7 @@ use usvg::roxmltree;
 
 use super::fonts::Fonts;
 use super::paragraph::{self, CAPITAL, Room};
+use super::repeated::Repeated;
 use super::shaping::Shaper;
 use super::{Card, bar_code, qr_image};
 use crate::codes::qr_code::{QUIET_ZONE, QrCode};
@@ -37,9 +39,10 @@ pub(super) fn draw(
     svg: &str,
     card: &Card<'_>,
     fonts: &Fonts,
+    repeated: &Repeated,
 ) -> Result<(Vec<u8>, BTreeSet<&'static str>), String> {
     let xml = roxmltree::Document::parse(svg).map_err(|error| error.to_string())?;
-    let shapes = shapes(svg, &xml)?;
+    let shapes = shapes(svg, &xml, repeated)?;
     let (width, height) = (
         shapes.size().width() * POINTS,
         shapes.size().height() * POINTS,
@@ -61,7 +64,9 @@ pub(super) fn draw(
     for node in root.descendants().filter(roxmltree::Node::is_element) {
         let element = Element(node);
         let group = match Kind::of(node) {
-            Some(Kind::Text) => Some(element.draw_text(&mut surface, &shaper, to_page)?),
+            Some(Kind::Text) => {
+                Some(element.draw_text(&mut surface, &shaper, repeated, to_page)?)
+            }
             Some(Kind::Code(name)) => element.draw_code(&mut surface, card, name, to_page)?,
             None => None,
         };
@@ -159,20 +164,35 @@ impl<'a> Kind<'a> {
     }
 }
 
-/// The template's shapes, without what is drawn here.
-fn shapes(svg: &str, xml: &roxmltree::Document<'_>) -> Result<usvg::Tree, String> {
+/// The template's shapes, without what is drawn here, and without titles, which show nothing.
+fn shapes(
+    svg: &str,
+    xml: &roxmltree::Document<'_>,
+    repeated: &Repeated,
+) -> Result<Arc<usvg::Tree>, String> {
     let mut rest = String::with_capacity(svg.len());
     let mut end = 0;
-    for node in xml.descendants().filter(|node| Kind::of(*node).is_some()) {
+    let is_left_out = |node: &roxmltree::Node<'_, '_>| {
+        Kind::of(*node).is_some()
+            || node.has_tag_name((SVG, "title"))
+            || node.has_tag_name((SVG, "desc"))
+    };
+    for node in xml.descendants().filter(is_left_out) {
         let range = node.range();
+        // One inside another is left out with it.
+        if range.start < end {
+            continue;
+        }
         rest.push_str(svg.get(end..range.start).unwrap_or_default());
         end = range.end;
     }
     rest.push_str(svg.get(end..).unwrap_or_default());
-    let mut options = usvg::Options::default();
-    // A template may embed images, but not name files.
-    options.image_href_resolver.resolve_string = Box::new(|_, _| None);
-    usvg::Tree::from_str(&rest, &options).map_err(|error| error.to_string())
+    repeated.shapes(rest, |svg| {
+        let mut options = usvg::Options::default();
+        // A template may embed images, but not name files.
+        options.image_href_resolver.resolve_string = Box::new(|_, _| None);
+        usvg::Tree::from_str(svg, &options).map_err(|error| error.to_string())
+    })
 }
 
 /// From user units to points.
@@ -275,6 +295,7 @@ impl Element<'_, '_> {
         &self,
         surface: &mut Surface<'_>,
         shaper: &Shaper<'_>,
+        repeated: &Repeated,
         to_page: svgtypes::Transform,
     ) -> Result<TagGroup, String> {
         let (x, y) = (self.coordinate("x")?, self.coordinate("y")?);
@@ -298,7 +319,9 @@ impl Element<'_, '_> {
             lines: lines as u16,
             leading,
         };
-        let laid_out = paragraph::lay_out(shaper, &text, bold, room);
+        let laid_out = repeated.lines(&text, bold, room, || {
+            paragraph::lay_out(shaper, &text, bold, room)
+        });
         let set = size * laid_out.scale;
         // Lines begin where capitals of the size asked for would, one line stands on its baseline.
         let first = if laid_out.lines.len() > 1 {

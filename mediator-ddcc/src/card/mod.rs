@@ -9,6 +9,7 @@ mod drawing;
 mod fonts;
 mod paragraph;
 mod qr_image;
+mod repeated;
 mod sample;
 mod shaping;
 mod values;
@@ -23,6 +24,7 @@ use minijinja::{AutoEscape, Environment, UndefinedBehavior};
 use crate::codes::{IssuedCode, IssuerSettings};
 use crate::core_data_set::CoreDataSet;
 use fonts::Fonts;
+use repeated::Repeated;
 use values::Values;
 
 /// The page that a card is printed on.
@@ -122,6 +124,8 @@ pub enum CardError {
 pub struct CardRenderer {
     environment: Environment<'static>,
     fonts: Fonts,
+    a4: Repeated,
+    wallet: Repeated,
 }
 
 impl std::fmt::Debug for CardRenderer {
@@ -168,7 +172,7 @@ impl CardRenderer {
         let mut environment = Environment::new();
         environment.set_auto_escape_callback(|_| AutoEscape::Html);
         environment.set_undefined_behavior(UndefinedBehavior::Strict);
-        for size in CardSize::ALL {
+        let [a4, wallet] = CardSize::ALL.map(|size| {
             let name = size.template();
             let source = match replacement(name)? {
                 Some(source) => source,
@@ -178,10 +182,16 @@ impl CardRenderer {
                 },
             };
             environment
-                .add_template_owned(name, source)
+                .add_template_owned(name, source.clone())
                 .map_err(|error| template_error(name, &error))?;
-        }
-        Ok(Self { environment, fonts })
+            Ok(Repeated::new(source))
+        });
+        Ok(Self {
+            environment,
+            fonts,
+            a4: a4?,
+            wallet: wallet?,
+        })
     }
 
     /// The card as a PDF file. The same card gives the same bytes. Takes milliseconds of one
@@ -196,10 +206,16 @@ impl CardRenderer {
             .get_template(name)
             .and_then(|template| template.render(Serde(Values::new(card))))
             .map_err(|error| template_error(name, &error))?;
+        let repeated = match size {
+            CardSize::A4 => &self.a4,
+            CardSize::Wallet => &self.wallet,
+        };
         let (pdf, without_glyph) =
-            drawing::draw(&svg, card, &self.fonts).map_err(|reason| CardError::Template {
-                template: name,
-                reason,
+            drawing::draw(&svg, card, &self.fonts, repeated).map_err(|reason| {
+                CardError::Template {
+                    template: name,
+                    reason,
+                }
             })?;
         if !without_glyph.is_empty() {
             tracing::warn!(

@@ -15,7 +15,7 @@ const BREAKS_WORDS: f32 = 0.7;
 pub(super) const CAPITAL: f32 = 0.714;
 
 /// Room for a text, in em of the size asked for.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Room {
     /// Width of a line; unlimited where there is none.
     pub(super) width: Option<f32>,
