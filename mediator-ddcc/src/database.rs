@@ -3,37 +3,39 @@
 //! Writers wait for the disk, not for each other: what arrives while one transaction is being
 //! synced goes into the next one together.
 
+mod readers;
 mod writer;
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
-use futures::future::BoxFuture;
+use rusqlite::{Connection, ErrorCode, OpenFlags};
 use sqlx::migrate::{MigrateError, Migrator};
-use sqlx::sqlite::{
-    SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous,
-};
-use sqlx::{ConnectOptions as _, SqlitePool};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqliteSynchronous};
+use sqlx::{ConnectOptions as _, Connection as _};
 
+use self::readers::Readers;
 use self::writer::Writer;
 
 static MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
 
-/// Connections that read at the same time.
-const READERS: u32 = 4;
 /// Pages of the log (4 KiB each) that are collected before they are moved into the database file: a
 /// page that changes often is moved once for all changes.
 const CHECKPOINT: u32 = 4_000;
 /// Kibibytes of pages that a connection keeps in memory.
-const CACHE: u32 = 2_048;
+const CACHE: i64 = 2_048;
+/// Statements that a connection keeps prepared.
+const STATEMENTS: usize = 64;
 /// How long to wait for another process that writes, and for a free connection.
 const WAIT: Duration = Duration::from_secs(10);
 
 /// A handle to the database; clones share it.
 #[derive(Clone)]
 pub struct Database {
-    readers: SqlitePool,
+    path: Arc<Path>,
+    readers: Readers,
     writer: Writer,
 }
 
@@ -70,18 +72,11 @@ pub enum DatabaseError {
     Closed,
 }
 
-impl From<sqlx::Error> for DatabaseError {
-    fn from(error: sqlx::Error) -> Self {
-        let code = error
-            .as_database_error()
-            .and_then(|error| error.code())
-            .and_then(|code| code.parse::<u32>().ok())
-            // The primary result code is in the lower byte.
-            .map(|code| code & 0xff);
-        match (code, &error) {
-            (Some(13), _) => Self::Full,
-            (Some(5 | 6), _) | (_, sqlx::Error::PoolTimedOut) => Self::Locked,
-            (_, sqlx::Error::PoolClosed | sqlx::Error::WorkerCrashed) => Self::Closed,
+impl From<rusqlite::Error> for DatabaseError {
+    fn from(error: rusqlite::Error) -> Self {
+        match error.sqlite_error_code() {
+            Some(ErrorCode::DiskFull) => Self::Full,
+            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Self::Locked,
             _ => Self::Failed(error.to_string()),
         }
     }
@@ -103,32 +98,65 @@ impl Database {
             .filename(path)
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full)
-            .pragma("wal_autocheckpoint", CHECKPOINT.to_string())
-            .pragma("cache_size", format!("-{CACHE}"))
             .busy_timeout(WAIT)
             .foreign_keys(true)
             .disable_statement_logging();
-        let mut connection = options
+        let mut migrating = options
             .connect()
             .await
             .map_err(|error| not_opened(error.to_string()))?;
-        migrate(&mut connection, path).await?;
-        let readers = SqlitePoolOptions::new()
-            .max_connections(READERS)
-            .acquire_timeout(WAIT)
-            // A file does not go away as a server does.
-            .test_before_acquire(false)
-            .connect_lazy_with(options.read_only(true));
+        migrate(&mut migrating, path).await?;
+        let writing = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)
+            .and_then(|connection| {
+                connection.pragma_update(None, "synchronous", "FULL")?;
+                connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT)?;
+                Ok(connection)
+            })
+            .map_err(|error| not_opened(error.to_string()))?;
+        // Not the last connection, whose end would take the log away.
+        let closed = migrating.close().await;
+        closed.map_err(|error| not_opened(error.to_string()))?;
+        let path: Arc<Path> = Arc::from(path);
         Ok(Self {
-            readers,
-            writer: Writer::start(connection),
+            readers: Readers::new(Arc::clone(&path)),
+            writer: Writer::start(writing).map_err(|error| not_opened(error.to_string()))?,
+            path,
         })
     }
 
-    /// Connections for reading.
+    /// Where the database file is.
     #[must_use]
-    pub fn readers(&self) -> &SqlitePool {
-        &self.readers
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Reads what takes some ten microseconds, on this thread: to hand it to another one would
+    /// take longer.
+    ///
+    /// # Errors
+    /// Those of `job`, or a [`DatabaseError`] when there is no connection.
+    pub async fn read_little<T, E: From<DatabaseError>>(
+        &self,
+        job: impl FnOnce(&Connection) -> Result<T, E>,
+    ) -> Result<T, E> {
+        let reader = self.readers.get().await?;
+        reader.read(job)
+    }
+
+    /// Reads on a thread that may block.
+    ///
+    /// # Errors
+    /// Those of `job`, or a [`DatabaseError`] when there is no connection.
+    pub async fn read<T, E, F>(&self, job: F) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<DatabaseError> + Send + 'static,
+        F: FnOnce(&Connection) -> Result<T, E> + Send + 'static,
+    {
+        let reader = self.readers.get().await?;
+        tokio::task::spawn_blocking(move || reader.read(job))
+            .await
+            .unwrap_or_else(|_| Err(DatabaseError::Closed.into()))
     }
 
     /// Runs `job` on the one writing connection and returns when what it wrote is on the disk.
@@ -141,10 +169,33 @@ impl Database {
     where
         T: Send + 'static,
         E: From<DatabaseError> + Send + 'static,
-        F: for<'c> Fn(&'c mut SqliteConnection) -> BoxFuture<'c, Result<T, E>> + Send + 'static,
+        F: Fn(&Connection) -> Result<T, E> + Send + 'static,
     {
         self.writer.write(job).await
     }
+
+    /// Runs `job` as [`Database::write`] does, and with the next write at the latest before it;
+    /// where there is none, in some milliseconds. Returns at once: for what can be found out again
+    /// after a crash, and need not cost a wait for the disk of its own.
+    ///
+    /// # Errors
+    /// [`DatabaseError::Closed`]. What the job ends in is told to `done`.
+    pub fn write_later<F, D>(&self, job: F, done: D) -> Result<(), DatabaseError>
+    where
+        F: Fn(&Connection) -> Result<(), DatabaseError> + Send + 'static,
+        D: FnOnce(Result<(), DatabaseError>) + Send + 'static,
+    {
+        self.writer.write_later(job, done)
+    }
+}
+
+fn connect(path: &Path, mode: OpenFlags) -> Result<Connection, rusqlite::Error> {
+    let connection = Connection::open_with_flags(path, mode | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+    connection.busy_timeout(WAIT)?;
+    connection.pragma_update(None, "cache_size", -CACHE)?;
+    connection.pragma_update(None, "foreign_keys", true)?;
+    connection.set_prepared_statement_cache_capacity(STATEMENTS);
+    Ok(connection)
 }
 
 async fn migrate(connection: &mut SqliteConnection, path: &Path) -> Result<(), DatabaseError> {
@@ -193,28 +244,24 @@ mod tests {
         folder.path().join("data/ddcc.sqlite")
     }
 
+    fn insert_into(connection: &Connection, id: &str) -> Result<(), rusqlite::Error> {
+        let sql =
+            "INSERT INTO event (id, key_hash, content_hash, accepted_at) VALUES (?1, ?1, '', '')";
+        connection.execute(sql, [id]).map(drop)
+    }
+
     async fn insert(database: &Database, id: &str) -> Result<(), DatabaseError> {
         let id = id.to_owned();
         database
-            .write(move |connection| {
-                let id = id.clone();
-                Box::pin(async move {
-                    sqlx::query("INSERT INTO event (id, key_hash, content_hash, accepted_at) VALUES (?, ?, '', '')")
-                        .bind(&id)
-                        .bind(&id)
-                        .execute(connection)
-                        .await?;
-                    Ok(())
-                })
-            })
+            .write(move |connection| Ok(insert_into(connection, &id)?))
             .await
     }
 
     async fn count(database: &Database) -> i64 {
-        sqlx::query_scalar("SELECT count(*) FROM event")
-            .fetch_one(database.readers())
-            .await
-            .unwrap()
+        let count = |connection: &Connection| -> Result<i64, DatabaseError> {
+            Ok(connection.query_one("SELECT count(*) FROM event", [], |row| row.get(0))?)
+        };
+        database.read(count).await.unwrap()
     }
 
     #[tokio::test]
@@ -249,7 +296,7 @@ mod tests {
         .execute(&mut connection)
         .await
         .unwrap();
-        sqlx::Connection::close(connection).await.unwrap();
+        connection.close().await.unwrap();
         let database = Database::open(&path).await.unwrap();
         let repository = crate::repository::sqlite::SqliteRepository::new(database);
         let parameters = [("identifier", "urn:x|1"), ("status", "current")];
@@ -265,6 +312,37 @@ mod tests {
         insert(&database, "a").await.unwrap();
         // Nothing is closed in order here.
         std::mem::forget(database);
+        let again = Database::open(&path(&folder)).await.unwrap();
+        assert_eq!(count(&again).await, 1);
+    }
+
+    /// In the order in which they were asked for, and soon even when nothing else is written.
+    #[tokio::test]
+    async fn what_is_written_later_is_written() {
+        let folder = TempDir::new().unwrap();
+        let database = Database::open(&path(&folder)).await.unwrap();
+        let later = |id: &'static str| {
+            let (sender, done) = tokio::sync::oneshot::channel();
+            let job = move |connection: &Connection| Ok(insert_into(connection, id)?);
+            let tell = move |result| drop(sender.send(result));
+            database.write_later(job, tell).unwrap();
+            done
+        };
+        let first = later("a");
+        assert!(insert(&database, "a").await.is_err(), "it was there before");
+        first.await.unwrap().unwrap();
+        later("b").await.unwrap().unwrap();
+        assert!(later("b").await.unwrap().is_err());
+        assert_eq!(count(&database).await, 2);
+    }
+
+    #[tokio::test]
+    async fn what_is_written_later_is_there_after_an_end_in_order() {
+        let folder = TempDir::new().unwrap();
+        let database = Database::open(&path(&folder)).await.unwrap();
+        let job = |connection: &Connection| Ok(insert_into(connection, "a")?);
+        database.write_later(job, drop).unwrap();
+        drop(database);
         let again = Database::open(&path(&folder)).await.unwrap();
         assert_eq!(count(&again).await, 1);
     }
@@ -299,12 +377,8 @@ mod tests {
         let database = Database::open(&path(&folder)).await.unwrap();
         database
             .write::<(), DatabaseError, _>(|connection| {
-                Box::pin(async move {
-                    sqlx::query("INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time) VALUES (9999, 'later', 1, x'00', 0)")
-                        .execute(connection)
-                        .await?;
-                    Ok(())
-                })
+                connection.execute("INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time) VALUES (9999, 'later', 1, x'00', 0)", [])?;
+                Ok(())
             })
             .await
             .unwrap();
@@ -321,14 +395,8 @@ mod tests {
             async move {
                 database
                     .write::<(), DatabaseError, _>(move |connection| {
-                        Box::pin(async move {
-                            sqlx::query(sqlx::AssertSqlSafe(format!(
-                                "PRAGMA max_page_count = {count}"
-                            )))
-                            .execute(connection)
-                            .await?;
-                            Ok(())
-                        })
+                        connection.pragma_update(None, "max_page_count", count)?;
+                        Ok(())
                     })
                     .await
                     .unwrap();

@@ -1,169 +1,221 @@
-//! Group commit: the one connection that writes.
+//! Group commit: the one connection that writes, on a thread of its own.
 
-use futures::future::BoxFuture;
-use sqlx::sqlite::SqliteConnection;
-use sqlx::{Connection as _, Executor as _};
-use tokio::sync::{mpsc, oneshot};
+use std::io;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use rusqlite::Connection;
+use tokio::sync::oneshot;
 
 use super::DatabaseError;
 
-/// Jobs that wait; more have to wait for a place in the queue.
-const QUEUE: usize = 1024;
 /// Jobs that are committed together at most.
 const GROUP: usize = 128;
+/// How long jobs that may wait do so for others.
+const PATIENCE: Duration = Duration::from_millis(100);
 
-type Job = Box<dyn JobRun>;
+struct Job {
+    run: Box<dyn JobRun>,
+    /// Whether nobody waits for it.
+    may_wait: bool,
+}
 
 trait JobRun: Send {
     /// Runs inside the open transaction, and tells whether it succeeded. What an earlier run did
     /// was rolled back.
-    fn run<'c>(&'c mut self, connection: &'c mut SqliteConnection) -> BoxFuture<'c, bool>;
+    fn run(&mut self, connection: &Connection) -> bool;
     /// Tells whoever waits the result of the last run, or the error that the commit ended in.
     fn answer(self: Box<Self>, failure: Option<DatabaseError>);
 }
 
+/// Clones share the connection; with the last one the thread ends, when everything is written.
 #[derive(Clone)]
 pub(super) struct Writer {
-    queue: mpsc::Sender<Job>,
+    queue: Sender<Job>,
+    _thread: Arc<Thread>,
+}
+
+/// Ends with the queue, which is dropped before it.
+struct Thread(Mutex<Option<JoinHandle<()>>>);
+
+impl Drop for Thread {
+    fn drop(&mut self) {
+        let thread = self.0.get_mut().unwrap_or_else(PoisonError::into_inner);
+        if let Some(thread) = thread.take() {
+            // It panics for no job of ours.
+            let _ = thread.join();
+        }
+    }
 }
 
 impl Writer {
-    pub(super) fn start(connection: SqliteConnection) -> Self {
-        let (queue, jobs) = mpsc::channel(QUEUE);
-        tokio::spawn(run(connection, jobs));
-        Self { queue }
+    pub(super) fn start(connection: Connection) -> io::Result<Self> {
+        let (queue, jobs) = channel();
+        let thread = std::thread::Builder::new()
+            .name("database".to_owned())
+            .spawn(move || run(connection, &jobs))?;
+        Ok(Self {
+            queue,
+            _thread: Arc::new(Thread(Mutex::new(Some(thread)))),
+        })
     }
 
     pub(super) async fn write<T, E, F>(&self, job: F) -> Result<T, E>
     where
         T: Send + 'static,
         E: From<DatabaseError> + Send + 'static,
-        F: for<'c> Fn(&'c mut SqliteConnection) -> BoxFuture<'c, Result<T, E>> + Send + 'static,
+        F: Fn(&Connection) -> Result<T, E> + Send + 'static,
     {
         let (sender, receiver) = oneshot::channel();
-        let waiting = Waiting {
-            job,
-            result: None,
-            sender,
-        };
-        if self.queue.send(Box::new(waiting)).await.is_err() {
-            return Err(DatabaseError::Closed.into());
-        }
+        // Whoever asked may have gone away; what was written stays.
+        self.send(job, false, move |result| drop(sender.send(result)))?;
         receiver
             .await
             .unwrap_or_else(|_| Err(DatabaseError::Closed.into()))
     }
+
+    pub(super) fn write_later<F, D>(&self, job: F, done: D) -> Result<(), DatabaseError>
+    where
+        F: Fn(&Connection) -> Result<(), DatabaseError> + Send + 'static,
+        D: FnOnce(Result<(), DatabaseError>) + Send + 'static,
+    {
+        self.send(job, true, done)
+    }
+
+    fn send<T, E, F, D>(&self, job: F, may_wait: bool, done: D) -> Result<(), DatabaseError>
+    where
+        T: Send + 'static,
+        E: From<DatabaseError> + Send + 'static,
+        F: Fn(&Connection) -> Result<T, E> + Send + 'static,
+        D: FnOnce(Result<T, E>) + Send + 'static,
+    {
+        let run = Box::new(Waiting {
+            job,
+            result: None,
+            done,
+        });
+        let sent = self.queue.send(Job { run, may_wait });
+        sent.map_err(|_| DatabaseError::Closed)
+    }
 }
 
-struct Waiting<F, T, E> {
+struct Waiting<F, T, E, D> {
     job: F,
     result: Option<Result<T, E>>,
-    sender: oneshot::Sender<Result<T, E>>,
+    done: D,
 }
 
-impl<F, T, E> JobRun for Waiting<F, T, E>
+impl<F, T, E, D> JobRun for Waiting<F, T, E, D>
 where
-    T: Send + 'static,
-    E: From<DatabaseError> + Send + 'static,
-    F: for<'c> Fn(&'c mut SqliteConnection) -> BoxFuture<'c, Result<T, E>> + Send + 'static,
+    T: Send,
+    E: From<DatabaseError> + Send,
+    F: Fn(&Connection) -> Result<T, E> + Send,
+    D: FnOnce(Result<T, E>) + Send,
 {
-    fn run<'c>(&'c mut self, connection: &'c mut SqliteConnection) -> BoxFuture<'c, bool> {
-        let running = (self.job)(connection);
-        Box::pin(async move {
-            let result = running.await;
-            let succeeded = result.is_ok();
-            self.result = Some(result);
-            succeeded
-        })
+    fn run(&mut self, connection: &Connection) -> bool {
+        self.result.insert((self.job)(connection)).is_ok()
     }
 
     fn answer(self: Box<Self>, failure: Option<DatabaseError>) {
-        let Self { result, sender, .. } = *self;
-        let answer = match (result, failure) {
+        let Self { result, done, .. } = *self;
+        done(match (result, failure) {
             // A job's own error tells more than what became of the transaction.
             (Some(Err(error)), _) => Err(error),
             (_, Some(failure)) => Err(failure.into()),
             (Some(result), None) => result,
             (None, None) => Err(DatabaseError::Closed.into()),
-        };
-        // Whoever asked may have gone away; what was written stays.
-        let _ = sender.send(answer);
+        });
     }
 }
 
-async fn run(mut connection: SqliteConnection, mut jobs: mpsc::Receiver<Job>) {
+fn run(connection: Connection, jobs: &Receiver<Job>) {
     let mut group = Vec::with_capacity(GROUP);
-    while jobs.recv_many(&mut group, GROUP).await > 0 {
-        let failure = match together(&mut connection, &mut group).await {
+    while let Ok(job) = jobs.recv() {
+        group.push(job);
+        collect(&mut group, jobs);
+        let failure = match together(&connection, &mut group) {
             Ok(true) => None,
             // One alone has its own error.
             Ok(false) if group.len() == 1 => None,
-            Ok(false) => one_by_one(&mut connection, &mut group).await.err(),
+            Ok(false) => one_by_one(&connection, &mut group).err(),
             Err(failure) => Some(failure),
         };
         for job in group.drain(..) {
-            job.answer(failure.clone());
+            job.run.answer(failure.clone());
         }
     }
-    if let Err(error) = connection.close().await {
+    if let Err((_, error)) = connection.close() {
         tracing::warn!(%error, "the database was not closed in order; it recovers at the next start");
+    }
+}
+
+/// Adds what waits; and what comes while all may wait, up to one that may not.
+fn collect(group: &mut Vec<Job>, jobs: &Receiver<Job>) {
+    let end = Instant::now() + PATIENCE;
+    while group.len() < GROUP {
+        let job = if group.iter().all(|job| job.may_wait) {
+            jobs.recv_timeout(end.saturating_duration_since(Instant::now()))
+                .ok()
+        } else {
+            jobs.try_recv().ok()
+        };
+        match job {
+            Some(job) => group.push(job),
+            None => break,
+        }
     }
 }
 
 /// Commits the jobs in one transaction; none of them when one fails (`false`). Savepoints would
 /// tell them apart, but SQLite then copies every page before it is changed, which takes as long as
 /// the rest; and jobs seldom fail.
-async fn together(
-    connection: &mut SqliteConnection,
-    group: &mut [Job],
-) -> Result<bool, DatabaseError> {
-    connection.execute("BEGIN IMMEDIATE").await?;
+fn together(connection: &Connection, group: &mut [Job]) -> Result<bool, DatabaseError> {
+    execute(connection, "BEGIN IMMEDIATE")?;
     for job in group {
-        if !job.run(connection).await {
+        if !job.run.run(connection) {
             // An error such as a full disk may have ended the transaction already.
-            let _ = connection.execute("ROLLBACK").await;
+            let _ = execute(connection, "ROLLBACK");
             return Ok(false);
         }
     }
-    commit(connection).await?;
+    commit(connection)?;
     Ok(true)
 }
 
 /// Commits the jobs that succeed; each that fails is undone by itself.
-async fn one_by_one(
-    connection: &mut SqliteConnection,
-    group: &mut [Job],
-) -> Result<(), DatabaseError> {
-    connection.execute("BEGIN IMMEDIATE").await?;
+fn one_by_one(connection: &Connection, group: &mut [Job]) -> Result<(), DatabaseError> {
+    execute(connection, "BEGIN IMMEDIATE")?;
     for job in group {
-        if let Err(failure) = in_savepoint(connection, job).await {
-            let _ = connection.execute("ROLLBACK").await;
+        if let Err(failure) = in_savepoint(connection, job) {
+            let _ = execute(connection, "ROLLBACK");
             return Err(failure);
         }
     }
-    commit(connection).await
+    commit(connection)
 }
 
-async fn in_savepoint(
-    connection: &mut SqliteConnection,
-    job: &mut Job,
-) -> Result<(), DatabaseError> {
-    connection.execute("SAVEPOINT job").await?;
-    if !job.run(connection).await && connection.execute("ROLLBACK TO job").await.is_err() {
+fn in_savepoint(connection: &Connection, job: &mut Job) -> Result<(), DatabaseError> {
+    execute(connection, "SAVEPOINT job")?;
+    if !job.run.run(connection) && execute(connection, "ROLLBACK TO job").is_err() {
         // The whole transaction is gone.
         return Err(DatabaseError::Failed(
             "another write ended the transaction; try again".to_owned(),
         ));
     }
-    connection.execute("RELEASE job").await?;
-    Ok(())
+    execute(connection, "RELEASE job")
 }
 
-async fn commit(connection: &mut SqliteConnection) -> Result<(), DatabaseError> {
-    let committed = connection.execute("COMMIT").await;
-    if let Err(error) = committed {
-        let _ = connection.execute("ROLLBACK").await;
-        return Err(error.into());
+fn commit(connection: &Connection) -> Result<(), DatabaseError> {
+    let committed = execute(connection, "COMMIT");
+    if committed.is_err() {
+        let _ = execute(connection, "ROLLBACK");
     }
+    committed
+}
+
+fn execute(connection: &Connection, sql: &str) -> Result<(), DatabaseError> {
+    connection.prepare_cached(sql)?.execute([])?;
     Ok(())
 }

@@ -14,6 +14,7 @@ pub mod registration;
 pub mod signature;
 
 use std::fmt;
+use std::sync::Arc;
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
@@ -23,6 +24,7 @@ use uuid::Uuid;
 use self::content::Content;
 use crate::codes::IssuedCode;
 use crate::core_data_set::CoreDataSet;
+use crate::json_text::json_text;
 use crate::signing::{SignerIdentity, SigningCertificate};
 
 /// `Identifier.system` of values that are URIs themselves (FHIR R4 2.24.0.7).
@@ -96,6 +98,7 @@ pub struct UnsignedDocument {
 pub struct SignedDocument {
     id: Uuid,
     bundle: Value,
+    text: Arc<str>,
 }
 
 /// Makes a document up to its signature.
@@ -175,7 +178,8 @@ impl UnsignedDocument {
             return Err(DocumentError::Signature);
         }
         bundle["signature"] = unsigned.finish(signature);
-        Ok(SignedDocument { id, bundle })
+        let text = json_text(&bundle).into();
+        Ok(SignedDocument { id, bundle, text })
     }
 }
 
@@ -190,6 +194,12 @@ impl SignedDocument {
     #[must_use]
     pub fn bundle(&self) -> &Value {
         &self.bundle
+    }
+
+    /// The Bundle as JSON text, which is stored and answered.
+    #[must_use]
+    pub fn text(&self) -> &Arc<str> {
+        &self.text
     }
 
     /// The Bundle.

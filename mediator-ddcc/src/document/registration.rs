@@ -401,7 +401,7 @@ mod tests {
 
     use super::*;
     use crate::codes::testing::{ES256, test_result, vaccination};
-    use crate::database::Database;
+    use crate::database::{Database, DatabaseError};
     use crate::document::testing::{CARD, Sample};
     use crate::document::{codes, holder, signature};
     use crate::repository::sqlite::SqliteRepository;
@@ -562,11 +562,12 @@ mod tests {
             "SELECT resource_type || ' ' || parameter || ' ' || value || ' ' || system || ' ' || id FROM search_index",
             "SELECT text || ' ' || coalesce(moved, '') FROM content",
         ] {
-            let found: Vec<String> = sqlx::query_scalar(sql)
-                .fetch_all(database.readers())
-                .await
-                .unwrap();
-            rows.extend(found);
+            let found = database.read(move |connection| -> Result<Vec<String>, DatabaseError> {
+                let mut select = connection.prepare(sql)?;
+                let rows = select.query_map([], |row| row.get(0))?;
+                Ok(rows.collect::<Result<_, _>>()?)
+            });
+            rows.extend(found.await.unwrap());
         }
         rows.sort();
         rows
@@ -685,7 +686,9 @@ mod tests {
         repository.transaction(transaction).await.unwrap();
         let contents = async || -> i64 {
             let sql = "SELECT count(*) FROM content";
-            let count = sqlx::query_scalar(sql).fetch_one(database.readers());
+            let count = database.read(move |connection| -> Result<i64, DatabaseError> {
+                Ok(connection.query_one(sql, [], |row| row.get(0))?)
+            });
             count.await.unwrap()
         };
         // Submission set, reference, folder, patient, request, and the document.

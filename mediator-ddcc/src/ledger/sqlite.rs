@@ -6,9 +6,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use chrono::{DateTime, SecondsFormat, Utc};
+use rusqlite::{Connection, Row, params};
 use serde_json::Value;
-use sqlx::sqlite::{SqliteConnection, SqliteRow};
-use sqlx::{AssertSqlSafe, Row as _};
 use uuid::Uuid;
 
 use self::presence::Presence;
@@ -45,8 +44,7 @@ impl SqliteLedger {
         if let Some(presence) = presence.as_ref() {
             return Ok(Arc::clone(presence));
         }
-        let options = self.database.readers().connect_options();
-        let begun = Presence::begin(options.get_filename()).map_err(|error| {
+        let begun = Presence::begin(self.database.path()).map_err(|error| {
             LedgerError::Unavailable(format!("no file can be made beside its database: {error}"))
         })?;
         Ok(Arc::clone(presence.insert(Arc::new(begun))))
@@ -54,23 +52,23 @@ impl SqliteLedger {
 
     /// Events in whatever state, to be moved.
     pub(super) async fn stored(&self, limit: u32) -> Result<Vec<StoredEvent>, LedgerError> {
-        let rows = sqlx::query(
-            "SELECT id, key_hash, content_hash, request, accepted_at, document_id FROM event LIMIT ?",
-        )
-        .bind(limit)
-        .fetch_all(self.database.readers())
-        .await
-        .map_err(DatabaseError::from)?;
-        rows.iter()
+        let rows = self.rows(move |connection| {
+            let sql = format!("SELECT {COLUMNS} FROM event LIMIT ?");
+            EventRow::all(connection, &sql, [limit])
+        });
+        rows.await?
+            .into_iter()
             .map(|row| {
-                let event = read_event(row, EventKey(String::new()), None)?;
+                let (key_hash, document_id) = (row.key_hash.clone(), row.document_id.clone());
+                let request = row.request.clone();
+                let event = row.into_event(EventKey(String::new()), None)?;
                 Ok(StoredEvent {
                     id: event.id,
-                    key_hash: column(row, "key_hash")?,
+                    key_hash,
                     content_hash: event.content_hash,
-                    request: column(row, "request")?,
+                    request,
                     accepted_at: event.accepted_at,
-                    document_id: column(row, "document_id")?,
+                    document_id,
                 })
             })
             .collect()
@@ -80,18 +78,26 @@ impl SqliteLedger {
     pub(super) async fn forget(&self, ids: Vec<Uuid>) -> Result<(), LedgerError> {
         self.database
             .write(move |connection| {
-                let ids = ids.clone();
-                Box::pin(async move {
-                    for id in ids {
-                        sqlx::query("DELETE FROM event WHERE id = ?")
-                            .bind(id.to_string())
-                            .execute(&mut *connection)
-                            .await
-                            .map_err(DatabaseError::from)?;
-                    }
-                    Ok(())
-                })
+                let mut delete = connection
+                    .prepare_cached("DELETE FROM event WHERE id = ?")
+                    .map_err(DatabaseError::from)?;
+                for id in &ids {
+                    delete
+                        .execute([id.to_string()])
+                        .map_err(DatabaseError::from)?;
+                }
+                Ok(())
             })
+            .await
+    }
+
+    /// Reads after everything that was written before.
+    async fn rows(
+        &self,
+        read: impl Fn(&Connection) -> Result<Vec<EventRow>, rusqlite::Error> + Send + 'static,
+    ) -> Result<Vec<EventRow>, LedgerError> {
+        self.database
+            .write(move |connection| Ok(read(connection).map_err(DatabaseError::from)?))
             .await
     }
 
@@ -102,24 +108,26 @@ impl SqliteLedger {
         statement: &'static str,
         value: Option<String>,
     ) -> Result<(), LedgerError> {
-        self.database
-            .write(move |connection| {
-                let query = sqlx::query(statement)
-                    .bind(id.to_string())
-                    .bind(value.clone());
-                Box::pin(async move {
-                    query
-                        .execute(connection)
-                        .await
-                        .map_err(DatabaseError::from)?;
-                    Ok(())
-                })
-            })
-            .await
+        let job = change(id, statement, value);
+        Ok(self.database.write(job).await?)
     }
 }
 
-const COLUMNS: &str = "id, content_hash, request, accepted_at, document_id, worker";
+/// One statement about an event.
+fn change(
+    id: Uuid,
+    statement: &'static str,
+    value: Option<String>,
+) -> impl Fn(&Connection) -> Result<(), DatabaseError> + Send + 'static {
+    let id = id.to_string();
+    move |connection| {
+        let mut statement = connection.prepare_cached(statement)?;
+        statement.execute(params![id, value])?;
+        Ok(())
+    }
+}
+
+const COLUMNS: &str = "id, key_hash, content_hash, request, accepted_at, document_id, worker";
 
 #[async_trait]
 impl Ledger for SqliteLedger {
@@ -139,24 +147,21 @@ impl Ledger for SqliteLedger {
             accepted_at: now(),
             state: EventState::Accepted,
         };
-        let row = Arc::new(NewRow {
+        let row = NewRow {
             id: new.id.to_string(),
             key_hash: key_hash(key),
             content_hash: content_hash.to_owned(),
             request: json_text(request),
             accepted_at: to_text(new.accepted_at),
-        });
+        };
         let known = self
             .database
-            .write(move |connection| {
-                let (row, presence) = (Arc::clone(&row), Arc::clone(&presence));
-                Box::pin(insert_or_claim(connection, row, presence))
-            })
+            .write(move |connection| insert_or_claim(connection, &row, &presence))
             .await?;
         match known {
             None => Ok((new, true)),
             Some((row, is_free)) => {
-                let mut known = read_event(&row, new.key, Some(worker))?;
+                let mut known = row.into_event(new.key, Some(worker))?;
                 if is_free && known.state == EventState::InWorkElsewhere {
                     known.state = EventState::Accepted;
                 }
@@ -168,8 +173,14 @@ impl Ledger for SqliteLedger {
     async fn issued(&self, id: Uuid, document_id: &str) -> Result<(), LedgerError> {
         let statement =
             "UPDATE event SET document_id = ?2, request = NULL, worker = NULL WHERE id = ?1";
-        self.change(id, statement, Some(document_id.to_owned()))
-            .await
+        // The document is stored already: after a crash it is found, and this done again.
+        let job = change(id, statement, Some(document_id.to_owned()));
+        let done = move |result: Result<(), DatabaseError>| {
+            if let Err(error) = result {
+                tracing::warn!(event = %id, "an issued event is issued again at the next start: {error}");
+            }
+        };
+        Ok(self.database.write_later(job, done)?)
     }
 
     async fn refused(&self, id: Uuid) -> Result<(), LedgerError> {
@@ -187,31 +198,26 @@ impl Ledger for SqliteLedger {
         let presence = self.presence()?;
         let worker = presence.id();
         let after = after.map(|event| (to_text(event.accepted_at), event.id.to_string()));
-        let after = Arc::new(after.unwrap_or_default());
-        let rows = self
-            .database
-            .write(move |connection| {
-                let (after, presence) = (Arc::clone(&after), Arc::clone(&presence));
-                Box::pin(claim(connection, after, limit, presence))
-            })
-            .await?;
-        rows.iter()
-            .map(|row| read_event(row, EventKey(String::new()), Some(worker)))
+        let after = after.unwrap_or_default();
+        let rows = self.rows(move |connection| claim(connection, &after, limit, &presence));
+        rows.await?
+            .into_iter()
+            .map(|row| row.into_event(EventKey(String::new()), Some(worker)))
             .collect()
     }
 
     async fn unfinished(&self, limit: u32) -> Result<Vec<Event>, LedgerError> {
         let worker = self.presence()?.id();
-        let rows = sqlx::query(AssertSqlSafe(format!(
-            "SELECT {COLUMNS} FROM event WHERE document_id IS NULL ORDER BY accepted_at, id LIMIT ?"
-        )))
-        .bind(limit)
-        .fetch_all(self.database.readers())
-        .await
-        .map_err(DatabaseError::from)?;
-        rows.iter()
+        let rows = self.rows(move |connection| {
+            let sql = format!(
+                "SELECT {COLUMNS} FROM event WHERE document_id IS NULL ORDER BY accepted_at, id LIMIT ?"
+            );
+            EventRow::all(connection, &sql, [limit])
+        });
+        rows.await?
+            .into_iter()
             // The key itself is not kept; it is made of the request again when needed.
-            .map(|row| read_event(row, EventKey(String::new()), Some(worker)))
+            .map(|row| row.into_event(EventKey(String::new()), Some(worker)))
             .collect()
     }
 }
@@ -227,84 +233,77 @@ struct NewRow {
 
 /// Inserts the event, or returns the one that is there, and whether nobody else works on it: then
 /// it is this process's from now on, when it has the same content.
-async fn insert_or_claim(
-    connection: &mut SqliteConnection,
-    new: Arc<NewRow>,
-    presence: Arc<Presence>,
-) -> Result<Option<(SqliteRow, bool)>, DatabaseError> {
-    let inserted = sqlx::query(
+fn insert_or_claim(
+    connection: &Connection,
+    new: &NewRow,
+    presence: &Presence,
+) -> Result<Option<(EventRow, bool)>, LedgerError> {
+    insert_or_find(connection, new, presence).map_err(|error| DatabaseError::from(error).into())
+}
+
+fn insert_or_find(
+    connection: &Connection,
+    new: &NewRow,
+    presence: &Presence,
+) -> Result<Option<(EventRow, bool)>, rusqlite::Error> {
+    let worker = presence.id().to_string();
+    let mut insert = connection.prepare_cached(
         "INSERT INTO event (id, key_hash, content_hash, request, accepted_at, worker) \
          VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (key_hash) DO NOTHING",
-    )
-    .bind(&new.id)
-    .bind(&new.key_hash)
-    .bind(&new.content_hash)
-    .bind(&new.request)
-    .bind(&new.accepted_at)
-    .bind(presence.id().to_string())
-    .execute(&mut *connection)
-    .await?;
-    if inserted.rows_affected() == 1 {
+    )?;
+    let inserted = insert.execute(params![
+        new.id,
+        new.key_hash,
+        new.content_hash,
+        new.request,
+        new.accepted_at,
+        worker
+    ])?;
+    if inserted == 1 {
         return Ok(None);
     }
-    let row = sqlx::query(AssertSqlSafe(format!(
-        "SELECT {COLUMNS} FROM event WHERE key_hash = ?"
-    )))
-    .bind(&new.key_hash)
-    .fetch_one(&mut *connection)
-    .await?;
-    let is_free = presence.is_free(row.try_get("worker")?);
+    let sql = format!("SELECT {COLUMNS} FROM event WHERE key_hash = ?");
+    let row = connection.query_one(&sql, [&new.key_hash], EventRow::of)?;
+    let is_free = presence.is_free(row.worker.clone());
     if is_free {
-        sqlx::query(
+        connection.execute(
             "UPDATE event SET worker = ? \
              WHERE key_hash = ? AND content_hash = ? AND document_id IS NULL",
-        )
-        .bind(presence.id().to_string())
-        .bind(&new.key_hash)
-        .bind(&new.content_hash)
-        .execute(connection)
-        .await?;
+            [&worker, &new.key_hash, &new.content_hash],
+        )?;
     }
     Ok(Some((row, is_free)))
 }
 
 /// Nobody else writes meanwhile: this is the one writing transaction.
-async fn claim(
-    connection: &mut SqliteConnection,
-    after: Arc<(String, String)>,
+fn claim(
+    connection: &Connection,
+    (accepted_at, id): &(String, String),
     limit: u32,
-    presence: Arc<Presence>,
-) -> Result<Vec<SqliteRow>, DatabaseError> {
-    let workers: Vec<Option<String>> =
-        sqlx::query_scalar("SELECT DISTINCT worker FROM event WHERE document_id IS NULL")
-            .fetch_all(&mut *connection)
-            .await?;
+    presence: &Presence,
+) -> Result<Vec<EventRow>, rusqlite::Error> {
+    let workers: Vec<Option<String>> = connection
+        .prepare("SELECT DISTINCT worker FROM event WHERE document_id IS NULL")?
+        .query_map([], |row| row.get(0))?
+        .collect::<Result<_, _>>()?;
     let alive: Vec<String> = workers
         .into_iter()
         .flatten()
         .filter(|worker| !presence.is_free(Some(worker.clone())))
         .collect();
-    let alive = serde_json::Value::from(alive).to_string();
-    let claimed = sqlx::query(AssertSqlSafe(format!(
+    let alive = Value::from(alive).to_string();
+    let sql = format!(
         "UPDATE event SET worker = ?1 WHERE id IN (SELECT id FROM event \
             WHERE document_id IS NULL AND (accepted_at, id) > (?2, ?3) \
                 AND coalesce(worker, '') NOT IN (SELECT value FROM json_each(?4)) \
             ORDER BY accepted_at, id LIMIT ?5) \
          RETURNING {COLUMNS}"
-    )))
-    .bind(presence.id().to_string())
-    .bind(&after.0)
-    .bind(&after.1)
-    .bind(alive)
-    .bind(limit)
-    .fetch_all(connection)
-    .await?;
-    let mut claimed: Vec<(String, String, SqliteRow)> = claimed
-        .into_iter()
-        .map(|row| Ok((row.try_get("accepted_at")?, row.try_get("id")?, row)))
-        .collect::<Result<_, sqlx::Error>>()?;
-    claimed.sort_by(|one, other| (&one.0, &one.1).cmp(&(&other.0, &other.1)));
-    Ok(claimed.into_iter().map(|(.., row)| row).collect())
+    );
+    let worker = presence.id().to_string();
+    let values = params![worker, accepted_at, id, alive, limit];
+    let mut claimed = EventRow::all(connection, &sql, values)?;
+    claimed.sort_by(|one, other| (&one.accepted_at, &one.id).cmp(&(&other.accepted_at, &other.id)));
+    Ok(claimed)
 }
 
 impl From<DatabaseError> for LedgerError {
@@ -317,40 +316,66 @@ fn broken(what: &str) -> LedgerError {
     LedgerError::Unavailable(format!("an event's {what} is unreadable"))
 }
 
-fn column<'r, T>(row: &'r SqliteRow, name: &str) -> Result<T, LedgerError>
-where
-    T: sqlx::Decode<'r, sqlx::Sqlite> + sqlx::Type<sqlx::Sqlite>,
-{
-    row.try_get(name).map_err(|_| broken(name))
+/// A row of [`COLUMNS`].
+struct EventRow {
+    id: String,
+    key_hash: String,
+    content_hash: String,
+    request: Option<String>,
+    accepted_at: String,
+    document_id: Option<String>,
+    worker: Option<String>,
 }
 
-fn read_event(row: &SqliteRow, key: EventKey, worker: Option<Uuid>) -> Result<Event, LedgerError> {
-    let id: String = column(row, "id")?;
-    let request: Option<String> = column(row, "request")?;
-    let accepted_at: String = column(row, "accepted_at")?;
-    let document_id: Option<String> = column(row, "document_id")?;
-    let is_elsewhere = || -> Result<bool, LedgerError> {
-        let Some(worker) = worker else {
-            return Ok(false);
+impl EventRow {
+    fn of(row: &Row<'_>) -> Result<Self, rusqlite::Error> {
+        Ok(Self {
+            id: row.get(0)?,
+            key_hash: row.get(1)?,
+            content_hash: row.get(2)?,
+            request: row.get(3)?,
+            accepted_at: row.get(4)?,
+            document_id: row.get(5)?,
+            worker: row.get(6)?,
+        })
+    }
+
+    fn all(
+        connection: &Connection,
+        sql: &str,
+        values: impl rusqlite::Params,
+    ) -> Result<Vec<Self>, rusqlite::Error> {
+        connection
+            .prepare(sql)?
+            .query_map(values, Self::of)?
+            .collect()
+    }
+
+    /// The event; as seen by this worker, when it is one that asks.
+    fn into_event(self, key: EventKey, worker: Option<Uuid>) -> Result<Event, LedgerError> {
+        let is_elsewhere = match (&self.worker, worker) {
+            (Some(working), Some(worker)) => *working != worker.to_string(),
+            _ => false,
         };
-        let working: Option<String> = column(row, "worker")?;
-        Ok(working.is_some_and(|working| working != worker.to_string()))
-    };
-    Ok(Event {
-        id: Uuid::parse_str(&id).map_err(|_| broken("id"))?,
-        key,
-        content_hash: column(row, "content_hash")?,
-        request: match request {
-            Some(request) => serde_json::from_str(&request).map_err(|_| broken("request"))?,
-            None => Value::Null,
-        },
-        accepted_at: accepted_at.parse().map_err(|_| broken("accepted_at"))?,
-        state: match document_id {
-            Some(document_id) => EventState::Issued { document_id },
-            None if is_elsewhere()? => EventState::InWorkElsewhere,
-            None => EventState::Accepted,
-        },
-    })
+        Ok(Event {
+            id: Uuid::parse_str(&self.id).map_err(|_| broken("id"))?,
+            key,
+            content_hash: self.content_hash,
+            request: match self.request {
+                Some(request) => serde_json::from_str(&request).map_err(|_| broken("request"))?,
+                None => Value::Null,
+            },
+            accepted_at: self
+                .accepted_at
+                .parse()
+                .map_err(|_| broken("accepted_at"))?,
+            state: match self.document_id {
+                Some(document_id) => EventState::Issued { document_id },
+                None if is_elsewhere => EventState::InWorkElsewhere,
+                None => EventState::Accepted,
+            },
+        })
+    }
 }
 
 fn to_text(time: DateTime<Utc>) -> String {

@@ -8,11 +8,10 @@ mod transaction;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use rusqlite::{Connection, Row, params_from_iter};
 use serde_json::{Value, json};
-use sqlx::Row as _;
-use sqlx::sqlite::{SqliteConnection, SqliteRow};
 
-use self::transaction::Transaction;
+use self::transaction::{Executed, Transaction};
 use super::{FhirRepository, RepositoryError};
 use crate::database::{Database, DatabaseError};
 use crate::document::registration::Registration;
@@ -34,13 +33,9 @@ impl SqliteRepository {
         Self { database }
     }
 
-    async fn execute(&self, transaction: Transaction) -> Result<Value, RepositoryError> {
-        let transaction = Arc::new(transaction);
+    async fn execute(&self, transaction: Arc<Transaction>) -> Result<Executed, RepositoryError> {
         self.database
-            .write(move |connection| {
-                let transaction = Arc::clone(&transaction);
-                Box::pin(async move { transaction.execute(connection).await })
-            })
+            .write(move |connection| transaction.execute(connection))
             .await
     }
 }
@@ -48,7 +43,9 @@ impl SqliteRepository {
 #[async_trait]
 impl FhirRepository for SqliteRepository {
     async fn transaction(&self, bundle: Value) -> Result<Value, RepositoryError> {
-        self.execute(Transaction::read(bundle)?).await
+        let transaction = Arc::new(Transaction::read(bundle)?);
+        let executed = self.execute(Arc::clone(&transaction)).await?;
+        Ok(transaction.response(&executed))
     }
 
     async fn provide_document_bundle(
@@ -56,17 +53,13 @@ impl FhirRepository for SqliteRepository {
         registration: Registration<'_>,
     ) -> Result<(), RepositoryError> {
         let transaction = Transaction::of_registration(registration)?;
-        self.execute(transaction).await.map(drop)
+        self.execute(Arc::new(transaction)).await.map(drop)
     }
 
     async fn read(&self, resource_type: &str, id: &str) -> Result<Option<Value>, RepositoryError> {
-        let mut connection = self
-            .database
-            .readers()
-            .acquire()
+        self.database
+            .read_little(|connection| read(connection, resource_type, id))
             .await
-            .map_err(DatabaseError::from)?;
-        read(&mut connection, resource_type, id).await
     }
 
     async fn search(
@@ -74,13 +67,11 @@ impl FhirRepository for SqliteRepository {
         resource_type: &str,
         parameters: &[(&str, &str)],
     ) -> Result<Vec<Value>, RepositoryError> {
-        let mut connection = self
-            .database
-            .readers()
-            .acquire()
+        let criteria = search::criteria(resource_type, parameters)?;
+        let resource_type = resource_type.to_owned();
+        self.database
+            .read(move |connection| search(connection, &resource_type, &criteria))
             .await
-            .map_err(DatabaseError::from)?;
-        search(&mut connection, resource_type, parameters).await
     }
 }
 
@@ -88,36 +79,39 @@ impl FhirRepository for SqliteRepository {
 const SELECT: &str = "SELECT r.resource_type, r.id, r.version, r.last_updated, r.is_held, \
      c.text, c.moved FROM resource r JOIN content c ON c.number = r.content WHERE TRUE";
 
-async fn read(
-    connection: &mut SqliteConnection,
+const SELECT_ONE: &str = "SELECT r.resource_type, r.id, r.version, r.last_updated, r.is_held, \
+     c.text, c.moved FROM resource r JOIN content c ON c.number = r.content \
+     WHERE r.resource_type = ? AND r.id = ?";
+
+fn read(
+    connection: &Connection,
     resource_type: &str,
     id: &str,
 ) -> Result<Option<Value>, RepositoryError> {
-    let sql = format!("{SELECT} AND r.resource_type = ? AND r.id = ?");
-    let row = sqlx::query(sqlx::AssertSqlSafe(sql))
-        .bind(resource_type)
-        .bind(id)
-        .fetch_optional(connection)
-        .await
+    let mut select = connection
+        .prepare_cached(SELECT_ONE)
         .map_err(DatabaseError::from)?;
-    row.as_ref().map(resource).transpose()
+    let mut rows = select
+        .query([resource_type, id])
+        .map_err(DatabaseError::from)?;
+    let row = rows.next().map_err(DatabaseError::from)?;
+    row.map(resource).transpose()
 }
 
-async fn search(
-    connection: &mut SqliteConnection,
+fn search(
+    connection: &Connection,
     resource_type: &str,
-    parameters: &[(&str, &str)],
+    criteria: &[search::Criterion],
 ) -> Result<Vec<Value>, RepositoryError> {
-    let criteria = search::criteria(resource_type, parameters)?;
-    let rows = search::query(resource_type, &criteria)
-        .build()
-        .fetch_all(connection)
-        .await
+    let (sql, values) = search::query(resource_type, criteria);
+    let mut select = connection.prepare(&sql).map_err(DatabaseError::from)?;
+    let mut rows = select
+        .query(params_from_iter(values))
         .map_err(DatabaseError::from)?;
     let mut found = Vec::new();
-    for row in &rows {
+    while let Some(row) = rows.next().map_err(DatabaseError::from)? {
         let resource = resource(row)?;
-        if search::matches(resource_type, &resource, &criteria) {
+        if search::matches(resource_type, &resource, criteria) {
             found.push(resource);
         }
     }
@@ -131,33 +125,31 @@ impl From<DatabaseError> for RepositoryError {
 }
 
 /// The resource of a row of [`SELECT`].
-fn resource(row: &SqliteRow) -> Result<Value, RepositoryError> {
-    let unreadable = || RepositoryError::Unavailable("a stored resource is unreadable".to_owned());
+fn resource(row: &Row<'_>) -> Result<Value, RepositoryError> {
+    const UNREADABLE: &str = "a stored resource is unreadable";
+    let unreadable = || RepositoryError::Unavailable(UNREADABLE.to_owned());
     let broken = |_| unreadable();
     let json = |text: &str| serde_json::from_str::<Value>(text).map_err(|_| unreadable());
-    let mut resource = json(row.try_get("text").map_err(broken)?)?;
-    if row.try_get("is_held").map_err(broken)? {
-        let moved: Option<&str> = row.try_get("moved").map_err(broken)?;
+    let column = |index: usize| row.get_ref(index).map_err(|_| unreadable());
+    let text = |index: usize| column(index)?.as_str().map_err(|_| unreadable());
+    let mut resource = json(text(5)?)?;
+    if row.get(4).map_err(broken)? {
+        let moved = column(6)?.as_str_or_null().map_err(|_| unreadable())?;
         let moved = moved.map(json).transpose()?;
         let moved = moved.as_ref().and_then(Value::as_object).cloned();
-        let (resource_type, id): (&str, &str) = (
-            row.try_get("resource_type").map_err(broken)?,
-            row.try_get("id").map_err(broken)?,
-        );
         resource = held::Holder::of(&resource, &moved.unwrap_or_default())
-            .resource(resource_type, id)
+            .resource(text(0)?, text(1)?)
             .ok_or_else(unreadable)?;
     }
     if resource.get("resourceType") == Some(&json!("Bundle")) {
         return Ok(resource);
     }
-    let version: i64 = row.try_get("version").map_err(broken)?;
-    let last_updated: String = row.try_get("last_updated").map_err(broken)?;
+    let version: i64 = row.get(2).map_err(broken)?;
     if let Some(object) = resource.as_object_mut() {
         let meta = object.entry("meta").or_insert_with(|| json!({}));
         if let Some(meta) = meta.as_object_mut() {
             meta.insert("versionId".to_owned(), json!(version.to_string()));
-            meta.insert("lastUpdated".to_owned(), json!(last_updated));
+            meta.insert("lastUpdated".to_owned(), json!(text(3)?));
         }
     }
     Ok(resource)

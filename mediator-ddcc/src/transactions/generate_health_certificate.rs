@@ -21,6 +21,7 @@ use crate::document::registration::Registration;
 use crate::drafting::{Draft, Drafting};
 use crate::event_identity::EventIdentity;
 use crate::generation_service::{GenerationService, stopped};
+use crate::json_text::json_text;
 use crate::ledger;
 use crate::operation_outcome::{Issue, IssueType, OperationOutcome, Severity};
 use crate::questionnaire::Questionnaire;
@@ -49,6 +50,8 @@ pub struct HealthCertificate {
     pub document_id: Uuid,
     /// The signed document: a Bundle.
     pub document: Value,
+    /// The same as JSON text.
+    pub document_text: Arc<str>,
     /// What is certified.
     pub core_data_set: Arc<CoreDataSet>,
     /// Its codes, with images.
@@ -338,6 +341,7 @@ impl GenerationService {
                         hcid: event.hcid().to_owned(),
                         place,
                         document_id: accepted.id,
+                        document_text: Arc::clone(document.text()),
                         document: document.into_bundle(),
                         core_data_set: event.core_data_set,
                         codes: draft.codes,
@@ -500,6 +504,7 @@ impl GenerationService {
             hcid: event.hcid().to_owned(),
             place,
             document_id: accepted.id,
+            document_text: json_text(&document).into(),
             document,
             core_data_set: event.core_data_set,
             codes: codes.map_err(|_| broken())?,

@@ -1,10 +1,10 @@
 //! Both databases have the same table of events.
 
 use real_servers::postgresql::RealPostgreSql;
-use sqlx::Row as _;
 use tempfile::TempDir;
 
 use crate::store::{database, server, settings};
+use mediator_ddcc::database::DatabaseError;
 use mediator_ddcc::ledger::postgresql::PostgreSqlLedger;
 
 /// Name of each column, and whether it is always there.
@@ -32,15 +32,13 @@ async fn events_have_the_same_columns() {
     ledger.prepare().await.unwrap();
     let folder = TempDir::new().unwrap();
     let sqlite = database(&folder).await;
-    let rows =
-        sqlx::query("SELECT name, \"notnull\" FROM pragma_table_info('event') ORDER BY name")
-            .fetch_all(sqlite.readers())
-            .await
-            .unwrap();
-    let columns: Vec<(String, bool)> = rows
-        .iter()
-        .map(|row| (row.get("name"), row.get("notnull")))
-        .collect();
+    let columns = sqlite.read(|connection| -> Result<Vec<(String, bool)>, DatabaseError> {
+        let sql = "SELECT name, \"notnull\" FROM pragma_table_info('event') ORDER BY name";
+        let mut select = connection.prepare(sql)?;
+        let rows = select.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    });
+    let columns = columns.await.unwrap();
     assert_eq!(columns_of_postgresql(server, &name).await, columns);
     assert!(columns.len() > 5);
 }

@@ -1,5 +1,8 @@
 //! FHIR JSON in and out, and OperationOutcomes for everything that goes wrong.
 
+use std::sync::Arc;
+
+use axum::body::Bytes;
 use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
@@ -87,14 +90,28 @@ pub(super) fn resource(status: StatusCode, resource: &Value) -> Response {
     json(status, FHIR_JSON, resource)
 }
 
+/// The text of a resource as an answer, likewise.
+pub(super) fn resource_text(status: StatusCode, text: Arc<str>) -> Response {
+    answer(status, FHIR_JSON, Bytes::from_owner(TextBytes(text)))
+}
+
 /// JSON of this media type as an answer.
 pub(super) fn json(status: StatusCode, media_type: &'static str, value: &Value) -> Response {
-    (
-        status,
-        [(CONTENT_TYPE, media_type), (CACHE_CONTROL, "no-store")],
-        json_text(value),
-    )
-        .into_response()
+    answer(status, media_type, json_text(value))
+}
+
+fn answer(status: StatusCode, media_type: &'static str, body: impl IntoResponse) -> Response {
+    let headers = [(CONTENT_TYPE, media_type), (CACHE_CONTROL, "no-store")];
+    (status, headers, body).into_response()
+}
+
+/// A text that is shared, not copied.
+struct TextBytes(Arc<str>);
+
+impl AsRef<[u8]> for TextBytes {
+    fn as_ref(&self) -> &[u8] {
+        self.0.as_bytes()
+    }
 }
 
 /// A JSON body.

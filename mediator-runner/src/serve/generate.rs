@@ -1,5 +1,7 @@
 //! `POST [base]/QuestionnaireResponse/$generateHealthCertificate`.
 
+use std::sync::Arc;
+
 use axum::extract::State;
 use http::header::CONTENT_LOCATION;
 use http::{HeaderValue, StatusCode};
@@ -9,7 +11,7 @@ use mediator_ddcc::request;
 
 use super::application::Application;
 use super::counted;
-use super::fhir::{Answer, FhirJson, resource};
+use super::fhir::{Answer, FhirJson, resource_text};
 
 /// 200 with the signed document; `Content-Location` says where it is kept.
 pub(super) async fn generate_health_certificate(
@@ -25,7 +27,7 @@ pub(super) async fn generate_health_certificate(
     let generated = generated.await;
     counted::event(&generated);
     let certificate = generated?;
-    let mut answer = resource(StatusCode::OK, &certificate.document);
+    let mut answer = resource_text(StatusCode::OK, Arc::clone(&certificate.document_text));
     let location = application
         .generation()
         .location_of(certificate.document_id);

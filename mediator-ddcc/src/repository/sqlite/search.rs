@@ -3,7 +3,6 @@
 use std::collections::HashMap;
 
 use serde_json::Value;
-use sqlx::{QueryBuilder, Sqlite};
 
 use super::super::RepositoryError;
 
@@ -205,51 +204,40 @@ impl Criterion {
     }
 }
 
-/// The resources that may match, by what the index knows.
-pub(super) fn query(resource_type: &str, criteria: &[Criterion]) -> QueryBuilder<Sqlite> {
-    let mut query = QueryBuilder::new(super::SELECT);
-    query.push(" AND r.resource_type = ");
-    query.push_bind(resource_type.to_owned());
+/// The resources that may match, by what the index knows: a statement and its values.
+pub(super) fn query(resource_type: &str, criteria: &[Criterion]) -> (String, Vec<Option<String>>) {
+    let mut sql = format!("{} AND r.resource_type = ?", super::SELECT);
+    let mut values = vec![Some(resource_type.to_owned())];
     for criterion in criteria {
         match criterion.parameter {
             None => {
-                query.push(" AND r.id IN (");
-                let mut list = query.separated(", ");
-                for wanted in &criterion.values {
-                    list.push_bind(wanted.value.clone());
-                }
-                query.push(")");
+                let places = vec!["?"; criterion.values.len()].join(", ");
+                sql.push_str(&format!(" AND r.id IN ({places})"));
+                values.extend(criterion.values.iter().map(|wanted| wanted.value.clone()));
             }
             Some((parameter, _)) if criterion.is_in_the_index() => {
-                query
-                    .push(" AND r.id IN (SELECT i.id FROM search_index i WHERE i.resource_type = ");
-                query.push_bind(resource_type.to_owned());
-                query.push(" AND i.parameter = ");
-                query.push_bind(parameter);
-                query.push(" AND (");
-                for (index, wanted) in criterion.values.iter().enumerate() {
-                    query.push(if index > 0 {
-                        " OR i.value = "
-                    } else {
-                        "i.value = "
-                    });
-                    query.push_bind(wanted.value.clone());
-                }
-                query.push(")");
-                let values = criterion
+                let places = vec!["i.value = ?"; criterion.values.len()].join(" OR ");
+                sql.push_str(&format!(
+                    " AND r.id IN (SELECT i.id FROM search_index i \
+                     WHERE i.resource_type = ? AND i.parameter = ? AND ({places})"
+                ));
+                values.extend([Some(resource_type.to_owned()), Some(parameter.to_owned())]);
+                values.extend(criterion.values.iter().map(|wanted| wanted.value.clone()));
+                let wanted = criterion
                     .values
                     .iter()
                     .map(|wanted| wanted.value.as_deref());
-                for id in values.flatten().filter_map(own_id) {
-                    query.push(" UNION SELECT ").push_bind(id.to_owned());
+                for id in wanted.flatten().filter_map(own_id) {
+                    sql.push_str(" UNION SELECT ?");
+                    values.push(Some(id.to_owned()));
                 }
-                query.push(")");
+                sql.push(')');
             }
             Some(_) => {}
         }
     }
-    query.push(" ORDER BY r.last_updated, r.id");
-    query
+    sql.push_str(" ORDER BY r.last_updated, r.id");
+    (sql, values)
 }
 
 /// Whether a resource matches every criterion.

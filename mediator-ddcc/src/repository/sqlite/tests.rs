@@ -175,8 +175,10 @@ async fn a_held_resource_gets_versions_of_its_own() {
         repository.transaction(both.clone()).await.unwrap();
     }
     let sql = "SELECT count(*) FROM content";
-    let contents = sqlx::query_scalar(sql).fetch_one(repository.database.readers());
-    let contents: i64 = contents.await.unwrap();
+    let count = move |connection: &Connection| -> Result<i64, DatabaseError> {
+        Ok(connection.query_one(sql, [], |row| row.get(0))?)
+    };
+    let contents = repository.database.read(count).await.unwrap();
     assert_eq!(contents, 1, "of what is replaced nothing is left");
     let one = bundle(json!([put(patient("p", "2"))]));
     repository.transaction(one).await.unwrap();

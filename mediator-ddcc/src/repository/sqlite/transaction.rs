@@ -1,11 +1,11 @@
 //! Executing a transaction Bundle (FHIR R4 3.1.0.11): every entry or none.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 use chrono::{SecondsFormat, Utc};
+use rusqlite::{Connection, OptionalExtension as _, Params, params};
 use serde_json::{Map, Value, json};
-use sqlx::sqlite::SqliteConnection;
-use sqlx::{QueryBuilder, Row as _, Sqlite};
 use uuid::Uuid;
 
 use super::super::RepositoryError;
@@ -45,7 +45,7 @@ enum Action {
 /// Where a resource is.
 enum Content {
     /// JSON; of a document also where its entries are that moved.
-    Text(String, Option<String>),
+    Text(Arc<str>, Option<String>),
     /// In the document of the transaction.
     InDocument,
 }
@@ -58,12 +58,14 @@ struct Known {
     is_held: bool,
 }
 
-/// What was stored before a transaction.
-struct Before {
-    /// Of the entries' resources, by the entries' places.
+/// What became of a transaction.
+pub(super) struct Executed {
+    /// What was stored before, by the entries' places.
     known: HashMap<usize, Known>,
-    /// The largest number of a content.
-    last_content: i64,
+    /// Locations of what was there already (`ifNoneExist`), likewise.
+    existing: HashMap<usize, String>,
+    /// Time of what is stored now.
+    now: String,
 }
 
 impl Transaction {
@@ -103,7 +105,7 @@ impl Transaction {
             })
             .collect();
         let id = document.id().to_string();
-        let content = Content::Text(json_text(bundle), Some(json_text(&moved.into())));
+        let content = Content::Text(Arc::clone(document.text()), Some(json_text(&moved.into())));
         let index = search::stored_index("Bundle", &id, bundle, &HashMap::new());
         entries.push(Entry {
             is_document: true,
@@ -114,19 +116,13 @@ impl Transaction {
         Ok(Self { entries })
     }
 
-    pub(super) async fn execute(
-        &self,
-        connection: &mut SqliteConnection,
-    ) -> Result<Value, RepositoryError> {
+    pub(super) fn execute(&self, connection: &Connection) -> Result<Executed, RepositoryError> {
         let now = Utc::now().to_rfc3339_opts(SecondsFormat::Millis, true);
-        let Before {
-            mut known,
-            mut last_content,
-        } = self.before(&mut *connection).await?;
+        let mut known = self.known(connection)?;
         let mut existing = HashMap::new();
         for (index, entry) in self.entries.iter().enumerate() {
             entry.check_version(known.get(&index))?;
-            if let Some(location) = entry.find_existing(&mut *connection).await? {
+            if let Some(location) = entry.find_existing(connection)? {
                 existing.insert(index, location);
             }
         }
@@ -138,10 +134,23 @@ impl Transaction {
         // Documents last: what they hold is read first.
         replaced.sort_by_key(|(entry, _)| entry.resource_type == "Bundle");
         for (entry, known) in &replaced {
-            last_content = forget(&mut *connection, entry, known, &replaced, last_content).await?;
+            forget(connection, entry, known, &replaced)?;
         }
-        self.store(&mut *connection, &known, &existing, last_content, &now)
-            .await?;
+        self.store(connection, &known, &existing, &now)?;
+        Ok(Executed {
+            known,
+            existing,
+            now,
+        })
+    }
+
+    /// The transaction-response Bundle.
+    pub(super) fn response(&self, executed: &Executed) -> Value {
+        let Executed {
+            known,
+            existing,
+            now,
+        } = executed;
         let response: Vec<Value> = self
             .entries
             .iter()
@@ -162,63 +171,39 @@ impl Transaction {
                 (None, Action::Delete) => json!({"response": {"status": "204 No Content"}}),
             })
             .collect();
-        Ok(json!({"resourceType": "Bundle", "type": "transaction-response", "entry": response}))
+        json!({"resourceType": "Bundle", "type": "transaction-response", "entry": response})
     }
 
-    async fn before(&self, connection: &mut SqliteConnection) -> Result<Before, RepositoryError> {
-        const LAST_CONTENT: i64 = -1;
-        let mut query: QueryBuilder<Sqlite> =
-            QueryBuilder::new("WITH wanted (number, resource_type, id) AS (");
-        query.push_values(
-            self.entries.iter().enumerate(),
-            |mut row, (index, entry)| {
-                row.push_bind(i64::try_from(index).unwrap_or(i64::MAX))
-                    .push_bind(&entry.resource_type)
-                    .push_bind(&entry.id);
-            },
-        );
-        query.push(
-            ") SELECT wanted.number, r.version, r.content, r.is_held \
-             FROM wanted CROSS JOIN resource r \
-             ON r.resource_type = wanted.resource_type AND r.id = wanted.id \
-             UNION ALL SELECT ",
-        );
-        query.push_bind(LAST_CONTENT);
-        query.push(", 0, max(number), FALSE FROM content");
-        let rows = query
-            .build()
-            .fetch_all(connection)
-            .await
+    /// What was stored of the entries' resources, by the entries' places.
+    fn known(&self, connection: &Connection) -> Result<HashMap<usize, Known>, RepositoryError> {
+        let sql = "SELECT version, content, is_held FROM resource \
+                   WHERE resource_type = ? AND id = ?";
+        let mut select = connection
+            .prepare_cached(sql)
             .map_err(DatabaseError::from)?;
-        let mut before = Before {
-            known: HashMap::new(),
-            last_content: 0,
-        };
-        for row in &rows {
-            let known = Known {
-                version: row.get(1),
-                content: row.get(2),
-                is_held: row.get(3),
-            };
-            match usize::try_from(row.get::<i64, _>(0)) {
-                Ok(index) => {
-                    before.known.insert(index, known);
-                }
-                Err(_) => before.last_content = known.content.unwrap_or(0),
+        let mut known = HashMap::new();
+        for (index, entry) in self.entries.iter().enumerate() {
+            let found = select.query_row([&entry.resource_type, &entry.id], |row| {
+                Ok(Known {
+                    version: row.get(0)?,
+                    content: row.get(1)?,
+                    is_held: row.get(2)?,
+                })
+            });
+            if let Some(found) = found.optional().map_err(DatabaseError::from)? {
+                known.insert(index, found);
             }
         }
-        Ok(before)
+        Ok(known)
     }
 
-    /// Stores contents, resources and what they are found by, in a statement each, which go to the
-    /// connection's thread together. Conflicts that are impossible are not to be undone by SQLite,
-    /// which it prepares for at some cost (`OR FAIL`).
-    async fn store(
+    /// Stores contents, resources and what they are found by. Conflicts that are impossible are
+    /// not to be undone by SQLite, which it prepares for at some cost (`OR FAIL`).
+    fn store(
         &self,
-        connection: &mut SqliteConnection,
+        connection: &Connection,
         known: &HashMap<usize, Known>,
         existing: &HashMap<usize, String>,
-        last_content: i64,
         now: &str,
     ) -> Result<(), RepositoryError> {
         let entries = || {
@@ -226,110 +211,80 @@ impl Transaction {
             entries.filter(|(index, _)| !existing.contains_key(index))
         };
         let mut numbers = HashMap::new();
-        let mut texts = Vec::new();
-        let mut index_rows = Vec::new();
+        let mut document = None;
         for (index, entry) in entries() {
-            let Action::Store {
-                content,
-                index: rows,
+            if let Action::Store {
+                content: Content::Text(text, moved),
+                ..
             } = &entry.action
-            else {
-                continue;
-            };
-            index_rows.extend(rows.iter().map(|row| (entry, row)));
-            if let Content::Text(text, moved) = content {
-                let number = last_content + 1 + texts.len() as i64;
+            {
+                let number = add_content(connection, text, moved.as_deref())?;
                 numbers.insert(index, number);
-                texts.push((number, text, moved));
+                if entry.is_document {
+                    document = Some(number);
+                }
             }
         }
-        let document = self.entries.iter().position(|entry| {
-            matches!(
-                &entry.action,
-                Action::Store {
-                    content: Content::Text(..),
-                    ..
-                }
-            ) && entry.is_document
-        });
-        let document = document.and_then(|index| numbers.get(&index)).copied();
-        // Its number, and whether a document holds it.
-        let content_of = |index: usize, entry: &Entry| match &entry.action {
-            Action::Store {
-                content: Content::InDocument,
-                ..
-            } => (document, true),
-            _ => (numbers.get(&index).copied(), false),
-        };
-        let mut statements: QueryBuilder<Sqlite> = QueryBuilder::new("");
-        if !texts.is_empty() {
-            statements.push("INSERT OR FAIL INTO content (number, text, moved) ");
-            statements.push_values(texts, |mut row, (number, text, moved)| {
-                row.push_bind(number).push_bind(text).push_bind(moved);
-            });
-            statements.push(";");
-        }
-        let mut new = Vec::new();
         for (index, entry) in entries() {
-            let (content, is_held) = content_of(index, entry);
+            // Its number, and whether a document holds it.
+            let (content, is_held) = match &entry.action {
+                Action::Store {
+                    content: Content::InDocument,
+                    ..
+                } => (document, true),
+                _ => (numbers.get(&index).copied(), false),
+            };
+            let (resource_type, id) = (&entry.resource_type, &entry.id);
             match known.get(&index) {
-                None if content.is_some() => new.push((entry, content, is_held)),
+                None if content.is_some() => run(
+                    connection,
+                    "INSERT OR FAIL INTO resource \
+                     (resource_type, id, version, last_updated, content, is_held) \
+                     VALUES (?, ?, 1, ?, ?, ?)",
+                    params![resource_type, id, now, content, is_held],
+                )?,
                 None => {}
                 // A resource that was deleted is not deleted again.
                 Some(known) if known.content.is_none() && content.is_none() => {}
-                Some(_) => {
-                    let query = sqlx::query(
-                        "UPDATE resource SET version = version + 1, last_updated = ?, \
-                         content = ?, is_held = ? WHERE resource_type = ? AND id = ?",
-                    );
-                    query
-                        .bind(now)
-                        .bind(content)
-                        .bind(is_held)
-                        .bind(&entry.resource_type)
-                        .bind(&entry.id)
-                        .execute(&mut *connection)
-                        .await
-                        .map_err(DatabaseError::from)?;
+                Some(_) => run(
+                    connection,
+                    "UPDATE resource SET version = version + 1, last_updated = ?, \
+                     content = ?, is_held = ? WHERE resource_type = ? AND id = ?",
+                    params![now, content, is_held, resource_type, id],
+                )?,
+            }
+            if let Action::Store { index: rows, .. } = &entry.action {
+                for row in rows {
+                    run(
+                        connection,
+                        "INSERT OR IGNORE INTO search_index \
+                         (resource_type, parameter, value, system, id) VALUES (?, ?, ?, ?, ?)",
+                        params![resource_type, row.parameter, row.value, row.system, id],
+                    )?;
                 }
             }
         }
-        if !new.is_empty() {
-            statements.push(
-                "INSERT OR FAIL INTO resource \
-                 (resource_type, id, version, last_updated, content, is_held) ",
-            );
-            statements.push_values(new, |mut row, (entry, content, is_held)| {
-                row.push_bind(&entry.resource_type)
-                    .push_bind(&entry.id)
-                    .push("1")
-                    .push_bind(now)
-                    .push_bind(content)
-                    .push_bind(is_held);
-            });
-            statements.push(";");
-        }
-        // SQLite takes 32766 values in a statement, five for each row here.
-        for rows in index_rows.chunks(6000) {
-            statements.push(
-                "INSERT OR IGNORE INTO search_index (resource_type, parameter, value, system, id) ",
-            );
-            statements.push_values(rows, |mut values, (entry, row)| {
-                values
-                    .push_bind(&entry.resource_type)
-                    .push_bind(row.parameter)
-                    .push_bind(&row.value)
-                    .push_bind(&row.system)
-                    .push_bind(&entry.id);
-            });
-            statements.push(";");
-        }
-        if !statements.sql().as_str().is_empty() {
-            let statements = statements.build().execute(&mut *connection);
-            statements.await.map_err(DatabaseError::from)?;
-        }
         Ok(())
     }
+}
+
+fn run(connection: &Connection, sql: &str, values: impl Params) -> Result<(), DatabaseError> {
+    connection.prepare_cached(sql)?.execute(values)?;
+    Ok(())
+}
+
+/// Stores a content, and tells its number.
+fn add_content(
+    connection: &Connection,
+    text: &str,
+    moved: Option<&str>,
+) -> Result<i64, DatabaseError> {
+    run(
+        connection,
+        "INSERT OR FAIL INTO content (text, moved) VALUES (?, ?)",
+        params![text, moved],
+    )?;
+    Ok(connection.last_insert_rowid())
 }
 
 impl Entry {
@@ -367,10 +322,7 @@ impl Entry {
     }
 
     /// `ifNoneExist`: the location of the resource that is there already.
-    async fn find_existing(
-        &self,
-        connection: &mut SqliteConnection,
-    ) -> Result<Option<String>, RepositoryError> {
+    fn find_existing(&self, connection: &Connection) -> Result<Option<String>, RepositoryError> {
         let Some(parameters) = &self.if_none_exist else {
             return Ok(None);
         };
@@ -378,7 +330,8 @@ impl Entry {
             .iter()
             .map(|(name, value)| (name.as_str(), value.as_str()))
             .collect();
-        let found = super::search(connection, &self.resource_type, &parameters).await?;
+        let criteria = search::criteria(&self.resource_type, &parameters)?;
+        let found = super::search(connection, &self.resource_type, &criteria)?;
         match found.as_slice() {
             [] => Ok(None),
             [resource] => {
@@ -394,38 +347,30 @@ impl Entry {
 }
 
 /// Takes a content away, and what its resource is found by. The resources that a document holds,
-/// and that are not replaced too, get contents of their own. Returns the largest number of a
-/// content then.
-async fn forget(
-    connection: &mut SqliteConnection,
+/// and that are not replaced too, get contents of their own.
+fn forget(
+    connection: &Connection,
     entry: &Entry,
     known: &Known,
     replaced: &[(&Entry, &Known)],
-    mut last_content: i64,
-) -> Result<i64, RepositoryError> {
+) -> Result<(), RepositoryError> {
     let Some(content) = known.content else {
-        return Ok(last_content);
+        return Ok(());
     };
     let (resource_type, id) = (entry.resource_type.as_str(), entry.id.as_str());
-    let Some(resource) = super::read(&mut *connection, resource_type, id).await? else {
-        return Ok(last_content);
+    let Some(resource) = super::read(connection, resource_type, id)? else {
+        return Ok(());
     };
     for row in search::stored_index(resource_type, id, &resource, &HashMap::new()) {
-        sqlx::query(
+        run(
+            connection,
             "DELETE FROM search_index WHERE resource_type = ? AND parameter = ? AND value = ? \
              AND system = ? AND id = ?",
-        )
-        .bind(resource_type)
-        .bind(row.parameter)
-        .bind(row.value)
-        .bind(row.system)
-        .bind(id)
-        .execute(&mut *connection)
-        .await
-        .map_err(DatabaseError::from)?;
+            params![resource_type, row.parameter, row.value, row.system, id],
+        )?;
     }
     if known.is_held {
-        return Ok(last_content);
+        return Ok(());
     }
     if resource_type == "Bundle" {
         for (resource_type, id, _) in held::resources(&resource) {
@@ -435,48 +380,37 @@ async fn forget(
             {
                 continue;
             }
-            let is_held: Option<i64> = sqlx::query_scalar(
-                "SELECT 1 FROM resource \
-                 WHERE resource_type = ? AND id = ? AND content = ? AND is_held",
-            )
-            .bind(resource_type)
-            .bind(id)
-            .bind(content)
-            .fetch_optional(&mut *connection)
-            .await
-            .map_err(DatabaseError::from)?;
-            if is_held.is_none() {
+            let mut select = connection
+                .prepare_cached(
+                    "SELECT 1 FROM resource \
+                     WHERE resource_type = ? AND id = ? AND content = ? AND is_held",
+                )
+                .map_err(DatabaseError::from)?;
+            let is_held = select
+                .exists(params![resource_type, id, content])
+                .map_err(DatabaseError::from)?;
+            if !is_held {
                 continue;
             }
-            let Some(mut held) = super::read(&mut *connection, resource_type, id).await? else {
+            let Some(mut held) = super::read(connection, resource_type, id)? else {
                 continue;
             };
             super::remove_version(&mut held);
-            last_content += 1;
-            sqlx::query("INSERT INTO content (number, text) VALUES (?, ?)")
-                .bind(last_content)
-                .bind(held.to_string())
-                .execute(&mut *connection)
-                .await
-                .map_err(DatabaseError::from)?;
-            sqlx::query(
+            let number = add_content(connection, &json_text(&held), None)?;
+            run(
+                connection,
                 "UPDATE resource SET content = ?, is_held = FALSE \
                  WHERE resource_type = ? AND id = ?",
-            )
-            .bind(last_content)
-            .bind(resource_type)
-            .bind(id)
-            .execute(&mut *connection)
-            .await
-            .map_err(DatabaseError::from)?;
+                params![number, resource_type, id],
+            )?;
         }
     }
-    sqlx::query("DELETE FROM content WHERE number = ?")
-        .bind(content)
-        .execute(&mut *connection)
-        .await
-        .map_err(DatabaseError::from)?;
-    Ok(last_content)
+    run(
+        connection,
+        "DELETE FROM content WHERE number = ?",
+        [content],
+    )?;
+    Ok(())
 }
 
 /// Reads the entries, and resolves their references to each other and to other `locations`.
@@ -537,9 +471,9 @@ fn entries(drafts: Vec<Draft>) -> Vec<Entry> {
                 Some((document, _)) if draft.is_document() && draft.id == **document => {
                     let moved = moved.as_ref().filter(|moved| !moved.is_empty());
                     let moved = moved.map(|moved| json_text(&moved.clone().into()));
-                    Content::Text(json_text(resource), moved)
+                    Content::Text(json_text(resource).into(), moved)
                 }
-                _ => Content::Text(json_text(resource), None),
+                _ => Content::Text(json_text(resource).into(), None),
             };
             Action::Store {
                 content,
