@@ -175,17 +175,17 @@ impl Database {
     }
 
     /// Runs `job` as [`Database::write`] does, and with the next write at the latest before it;
-    /// where there is none, in some milliseconds. Returns at once: for what can be found out again
-    /// after a crash, and need not cost a wait for the disk of its own.
+    /// where there is none, in some milliseconds. Does not wait for the disk: for what can be found
+    /// out again after a crash.
     ///
     /// # Errors
     /// [`DatabaseError::Closed`]. What the job ends in is told to `done`.
-    pub fn write_later<F, D>(&self, job: F, done: D) -> Result<(), DatabaseError>
+    pub async fn write_later<F, D>(&self, job: F, done: D) -> Result<(), DatabaseError>
     where
         F: Fn(&Connection) -> Result<(), DatabaseError> + Send + 'static,
         D: FnOnce(Result<(), DatabaseError>) + Send + 'static,
     {
-        self.writer.write_later(job, done)
+        self.writer.write_later(job, done).await
     }
 }
 
@@ -325,14 +325,17 @@ mod tests {
             let (sender, done) = tokio::sync::oneshot::channel();
             let job = move |connection: &Connection| Ok(insert_into(connection, id)?);
             let tell = move |result| drop(sender.send(result));
-            database.write_later(job, tell).unwrap();
-            done
+            let sent = database.write_later(job, tell);
+            async move {
+                sent.await.unwrap();
+                done
+            }
         };
-        let first = later("a");
+        let first = later("a").await;
         assert!(insert(&database, "a").await.is_err(), "it was there before");
         first.await.unwrap().unwrap();
-        later("b").await.unwrap().unwrap();
-        assert!(later("b").await.unwrap().is_err());
+        later("b").await.await.unwrap().unwrap();
+        assert!(later("b").await.await.unwrap().is_err());
         assert_eq!(count(&database).await, 2);
     }
 
@@ -341,7 +344,7 @@ mod tests {
         let folder = TempDir::new().unwrap();
         let database = Database::open(&path(&folder)).await.unwrap();
         let job = |connection: &Connection| Ok(insert_into(connection, "a")?);
-        database.write_later(job, drop).unwrap();
+        database.write_later(job, drop).await.unwrap();
         drop(database);
         let again = Database::open(&path(&folder)).await.unwrap();
         assert_eq!(count(&again).await, 1);

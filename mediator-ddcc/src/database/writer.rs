@@ -7,10 +7,12 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
-use tokio::sync::oneshot;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
 use super::DatabaseError;
 
+/// Jobs that wait; more have to wait for a place in the queue.
+const QUEUE: usize = 1024;
 /// Jobs that are committed together at most.
 const GROUP: usize = 128;
 /// How long jobs that may wait do so for others.
@@ -20,6 +22,8 @@ struct Job {
     run: Box<dyn JobRun>,
     /// Whether nobody waits for it.
     may_wait: bool,
+    /// Given back when the job is answered.
+    _place: OwnedSemaphorePermit,
 }
 
 trait JobRun: Send {
@@ -34,6 +38,7 @@ trait JobRun: Send {
 #[derive(Clone)]
 pub(super) struct Writer {
     queue: Sender<Job>,
+    places: Arc<Semaphore>,
     _thread: Arc<Thread>,
 }
 
@@ -58,6 +63,7 @@ impl Writer {
             .spawn(move || run(connection, &jobs))?;
         Ok(Self {
             queue,
+            places: Arc::new(Semaphore::new(QUEUE)),
             _thread: Arc::new(Thread(Mutex::new(Some(thread)))),
         })
     }
@@ -70,21 +76,22 @@ impl Writer {
     {
         let (sender, receiver) = oneshot::channel();
         // Whoever asked may have gone away; what was written stays.
-        self.send(job, false, move |result| drop(sender.send(result)))?;
+        self.send(job, false, move |result| drop(sender.send(result)))
+            .await?;
         receiver
             .await
             .unwrap_or_else(|_| Err(DatabaseError::Closed.into()))
     }
 
-    pub(super) fn write_later<F, D>(&self, job: F, done: D) -> Result<(), DatabaseError>
+    pub(super) async fn write_later<F, D>(&self, job: F, done: D) -> Result<(), DatabaseError>
     where
         F: Fn(&Connection) -> Result<(), DatabaseError> + Send + 'static,
         D: FnOnce(Result<(), DatabaseError>) + Send + 'static,
     {
-        self.send(job, true, done)
+        self.send(job, true, done).await
     }
 
-    fn send<T, E, F, D>(&self, job: F, may_wait: bool, done: D) -> Result<(), DatabaseError>
+    async fn send<T, E, F, D>(&self, job: F, may_wait: bool, done: D) -> Result<(), DatabaseError>
     where
         T: Send + 'static,
         E: From<DatabaseError> + Send + 'static,
@@ -96,8 +103,14 @@ impl Writer {
             result: None,
             done,
         });
-        let sent = self.queue.send(Job { run, may_wait });
-        sent.map_err(|_| DatabaseError::Closed)
+        let places = Arc::clone(&self.places);
+        let place = places.acquire_owned().await;
+        let job = Job {
+            run,
+            may_wait,
+            _place: place.map_err(|_| DatabaseError::Closed)?,
+        };
+        self.queue.send(job).map_err(|_| DatabaseError::Closed)
     }
 }
 

@@ -180,7 +180,7 @@ impl Ledger for SqliteLedger {
                 tracing::warn!(event = %id, "an issued event is issued again at the next start: {error}");
             }
         };
-        Ok(self.database.write_later(job, done)?)
+        Ok(self.database.write_later(job, done).await?)
     }
 
     async fn refused(&self, id: Uuid) -> Result<(), LedgerError> {

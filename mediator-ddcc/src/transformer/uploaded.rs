@@ -5,8 +5,8 @@ use std::sync::{Arc, PoisonError, RwLock};
 use chrono::{SecondsFormat, Utc};
 use fhir_mapping::structure_map::{self, FhirVersion};
 use fhir_mapping::{MapError, MapLibrary};
+use rusqlite::Connection;
 use serde_json::{Value, json};
-use sqlx::Row as _;
 use tokio::sync::Mutex;
 
 use super::map_engine::MapEngine;
@@ -211,31 +211,24 @@ impl UploadedDefinitions {
     /// version took and this one does not is left out, with a word in the log.
     pub async fn open(database: Database, configured: &Definitions) -> Result<Self, LoadError> {
         let configured = read_configured(configured)?;
-        let rows = sqlx::query(
-            "SELECT resource_type, id, version, last_updated, content, is_language FROM definition",
-        )
-        .fetch_all(database.readers())
-        .await
-        .map_err(DatabaseError::from)?;
         let mut uploaded = Vec::new();
-        for row in rows {
-            let text = |name: &str| row.try_get::<String, _>(name).map_err(DatabaseError::from);
-            let (resource_type, id, content) =
-                (text("resource_type")?, text("id")?, text("content")?);
-            let is_language: bool = row.try_get("is_language").map_err(DatabaseError::from)?;
+        for row in database.read(stored).await? {
             let known = DefinitionType::ALL.into_iter();
-            let mut known = known.filter(|known| known.as_str() == resource_type);
-            let upload = match is_language {
-                true => Some(Upload::Language(content)),
-                false => serde_json::from_str(&content).ok().map(Upload::Resource),
+            let mut known = known.filter(|known| known.as_str() == row.resource_type);
+            let upload = match row.is_language {
+                true => Some(Upload::Language(row.content)),
+                false => serde_json::from_str(&row.content)
+                    .ok()
+                    .map(Upload::Resource),
             };
             let read = known.next().zip(upload).map(|(definition_type, upload)| {
-                Definition::read(definition_type, Some(&id), &upload)
+                Definition::read(definition_type, Some(&row.id), &upload)
             });
+            let (resource_type, id) = (row.resource_type, row.id);
             match read {
                 Some(Ok(mut definition)) => {
-                    definition.version = row.try_get("version").map_err(DatabaseError::from)?;
-                    definition.last_updated = text("last_updated")?;
+                    definition.version = row.version;
+                    definition.last_updated = row.last_updated;
                     uploaded.push(definition);
                 }
                 Some(Err(error)) => {
@@ -357,15 +350,9 @@ impl UploadedDefinitions {
         let (resource_type, id) = (definition_type.as_str(), id.to_owned());
         self.database
             .write::<(), DatabaseError, _>(move |connection| {
-                let id = id.clone();
-                Box::pin(async move {
-                    sqlx::query("DELETE FROM definition WHERE resource_type = ? AND id = ?")
-                        .bind(resource_type)
-                        .bind(id)
-                        .execute(connection)
-                        .await?;
-                    Ok(())
-                })
+                let sql = "DELETE FROM definition WHERE resource_type = ? AND id = ?";
+                connection.execute(sql, (resource_type, &id))?;
+                Ok(())
             })
             .await?;
         self.replace(uploaded);
@@ -385,32 +372,55 @@ impl UploadedDefinitions {
         let definition = definition.clone();
         self.database
             .write::<(), DatabaseError, _>(move |connection| {
-                let (definition, content) = (definition.clone(), content.clone());
-                Box::pin(async move {
-                    let resource_type = definition.definition_type.as_str();
-                    sqlx::query(
-                        "DELETE FROM definition WHERE resource_type = ? AND (id = ? OR url = ?)",
-                    )
-                    .bind(resource_type)
-                    .bind(&definition.id)
-                    .bind(&definition.url)
-                    .execute(&mut *connection)
-                    .await?;
-                    sqlx::query("INSERT INTO definition VALUES (?, ?, ?, ?, ?, ?, ?)")
-                        .bind(resource_type)
-                        .bind(&definition.id)
-                        .bind(&definition.url)
-                        .bind(definition.version)
-                        .bind(&definition.last_updated)
-                        .bind(content)
-                        .bind(is_language)
-                        .execute(connection)
-                        .await?;
-                    Ok(())
-                })
+                let resource_type = definition.definition_type.as_str();
+                let Definition { id, url, .. } = &definition;
+                connection.execute(
+                    "DELETE FROM definition WHERE resource_type = ? AND (id = ? OR url = ?)",
+                    (resource_type, id, url),
+                )?;
+                connection.execute(
+                    "INSERT INTO definition VALUES (?, ?, ?, ?, ?, ?, ?)",
+                    (
+                        resource_type,
+                        id,
+                        url,
+                        definition.version,
+                        &definition.last_updated,
+                        &content,
+                        is_language,
+                    ),
+                )?;
+                Ok(())
             })
             .await
     }
+}
+
+/// A row of the table of definitions.
+struct Row {
+    resource_type: String,
+    id: String,
+    version: i64,
+    last_updated: String,
+    content: String,
+    is_language: bool,
+}
+
+fn stored(connection: &Connection) -> Result<Vec<Row>, DatabaseError> {
+    let mut statement = connection.prepare(
+        "SELECT resource_type, id, version, last_updated, content, is_language FROM definition",
+    )?;
+    let rows = statement.query_map([], |row| {
+        Ok(Row {
+            resource_type: row.get(0)?,
+            id: row.get(1)?,
+            version: row.get(2)?,
+            last_updated: row.get(3)?,
+            content: row.get(4)?,
+            is_language: row.get(5)?,
+        })
+    })?;
+    Ok(rows.collect::<Result<_, _>>()?)
 }
 
 /// The configured definitions; of two with one url the last.
