@@ -321,21 +321,20 @@ mod tests {
     async fn what_is_written_later_is_written() {
         let folder = TempDir::new().unwrap();
         let database = Database::open(&path(&folder)).await.unwrap();
-        let later = |id: &'static str| {
+        let later = async |id: &'static str| {
             let (sender, done) = tokio::sync::oneshot::channel();
             let job = move |connection: &Connection| Ok(insert_into(connection, id)?);
             let tell = move |result| drop(sender.send(result));
-            let sent = database.write_later(job, tell);
-            async move {
-                sent.await.unwrap();
-                done
-            }
+            database.write_later(job, tell).await.unwrap();
+            (done,)
         };
-        let first = later("a").await;
+        let (first,) = later("a").await;
         assert!(insert(&database, "a").await.is_err(), "it was there before");
         first.await.unwrap().unwrap();
-        later("b").await.await.unwrap().unwrap();
-        assert!(later("b").await.await.unwrap().is_err());
+        let (second,) = later("b").await;
+        second.await.unwrap().unwrap();
+        let (again,) = later("b").await;
+        assert!(again.await.unwrap().is_err());
         assert_eq!(count(&database).await, 2);
     }
 
