@@ -98,3 +98,8 @@ pub use format::format;
 pub use library::{CompiledMaps, MapLibrary};
 pub use outline::MapOutline;
 pub use seeded_uuid::seeded_uuid;
+
+/// Runs the examples of the README.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
