@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use async_trait::async_trait;
-use fhir_mapping::{CompiledMaps, TransformError};
+use fhir_mapping::{CompiledMaps, MapLibrary, TransformError};
 use serde_json::Value;
 use uuid::Uuid;
 
@@ -29,9 +29,7 @@ impl EmbeddedTransformer {
     /// # Errors
     /// [`LoadError`] naming the file, and for a map the line and column.
     pub fn of(definitions: &Definitions) -> Result<Self, LoadError> {
-        Ok(Self {
-            maps: definitions.library(|_| true)?.compile()?,
-        })
+        Self::compile(definitions.library(|_| true)?)
     }
 
     /// Compiles the maps whose urls are wanted, and those that they import.
@@ -51,9 +49,15 @@ impl EmbeddedTransformer {
                     .map(|map| map.url().to_owned()),
             );
         }
-        Ok(Self {
-            maps: definitions.library(|url| wanted.contains(url))?.compile()?,
-        })
+        Self::compile(definitions.library(|url| wanted.contains(url))?)
+    }
+
+    fn compile(library: MapLibrary) -> Result<Self, LoadError> {
+        let maps = library.compile()?;
+        for warning in maps.warnings() {
+            tracing::warn!(%warning, "a map runs, but perhaps not as it is meant");
+        }
+        Ok(Self { maps })
     }
 
     /// The urls of all maps.
