@@ -25,6 +25,8 @@ use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::{JoinHandle, JoinSet};
 
+use crate::request_head;
+
 /// What goes wrong with a request, or with a connection where the proxy does not know requests.
 #[derive(Debug, Clone)]
 pub enum Fault {
@@ -254,7 +256,7 @@ async fn serve(
     requests: Arc<AtomicUsize>,
 ) -> std::io::Result<()> {
     let beginning = match protocol {
-        Protocol::Http => match read_head(&mut client).await? {
+        Protocol::Http => match request_head::read(&mut client).await? {
             Some(head) => head,
             // A connection that was not used.
             None => return Ok(()),
@@ -331,30 +333,4 @@ async fn answer_up_to(
     to_client
         .write_all(&answer[..bytes.min(answer.len())])
         .await
-}
-
-/// The head of a request, changed so that it is the connection's last, and what came with it.
-async fn read_head(client: &mut TcpStream) -> std::io::Result<Option<Vec<u8>>> {
-    let mut read = Vec::new();
-    let mut buffer = [0; 8192];
-    let end = loop {
-        if let Some(end) = read.windows(4).position(|window| window == b"\r\n\r\n") {
-            break end;
-        }
-        match client.read(&mut buffer).await? {
-            0 => return Ok(None),
-            count => read.extend_from_slice(&buffer[..count]),
-        }
-    };
-    let head = String::from_utf8_lossy(&read[..end]).into_owned();
-    let mut changed = Vec::with_capacity(read.len() + 32);
-    for line in head.split("\r\n") {
-        if !line.to_ascii_lowercase().starts_with("connection:") {
-            changed.extend_from_slice(line.as_bytes());
-            changed.extend_from_slice(b"\r\n");
-        }
-    }
-    changed.extend_from_slice(b"Connection: close\r\n");
-    changed.extend_from_slice(&read[end + 2..]);
-    Ok(Some(changed))
 }

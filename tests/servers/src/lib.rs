@@ -26,6 +26,7 @@
 mod certificate;
 pub mod fault_proxy;
 mod free_port;
+pub mod gate;
 pub mod hapi_fhir;
 mod installation;
 mod java_server;
@@ -34,6 +35,7 @@ pub mod mapping_engine;
 pub mod openhim_core;
 pub mod postgresql;
 mod process;
+mod request_head;
 pub mod softhsm;
 pub mod together;
 pub mod vault;
