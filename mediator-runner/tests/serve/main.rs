@@ -13,12 +13,14 @@ mod codes;
 mod documents;
 mod events;
 mod fhir_server;
+mod guarded_fhir_server;
 mod ledger;
 mod lifecycle;
 mod map_server;
 mod refusals;
 mod rotation;
 mod token;
+mod two_processes;
 mod vault;
 mod verification;
 
