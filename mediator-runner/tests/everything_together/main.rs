@@ -2,6 +2,9 @@
 //! -> OpenHIM -> `serve` -> Matchbox's engine -> HAPI FHIR, Vault and PostgreSQL.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
+mod core_with_certificate;
+mod orchestrations;
+
 use std::fs;
 use std::net::TcpListener;
 use std::path::Path;
@@ -16,7 +19,7 @@ use serde_json::{Value, json};
 /// Folder for the certificate, which others' verifiers then check.
 const FOLDER: &str = "DDCC_TOGETHER";
 
-const REQUEST: &str = include_str!("../../examples/requests/vaccination.json");
+const REQUEST: &str = include_str!("../../../examples/requests/vaccination.json");
 const PATH: &str = "/ddcc/QuestionnaireResponse/$generateHealthCertificate";
 
 struct Runner(Child);
@@ -51,6 +54,58 @@ async fn create_channel(core: &RealOpenHimCore, port: u16) {
     });
     let answer = core.api("POST", "/channels", Some(channel)).await;
     assert_eq!(answer.status, 201, "{:#}", answer.body);
+}
+
+const SECRET: &str = "a long password of channels";
+
+/// Lets a client of OpenHIM through, and shows the mediator that core asks.
+async fn create_trusted_channel(core: &RealOpenHimCore, port: u16) {
+    let channel = json!({
+        "name": "Certificates for clients of OpenHIM", "type": "http", "authType": "private",
+        "allow": ["issuing"], "methods": ["POST"], "priority": 1,
+        "urlPattern": format!("^/trusted{}$", PATH.replace('$', "\\$")),
+        "routes": [{
+            "name": "mediator", "type": "http", "host": "127.0.0.1", "port": port,
+            "primary": true, "path": PATH,
+            "username": "openhim", "password": SECRET
+        }]
+    });
+    let answer = core.api("POST", "/channels", Some(channel)).await;
+    assert_eq!(answer.status, 201, "{:#}", answer.body);
+    core.create_client("clinic", "clinic-password", &["issuing"])
+        .await;
+}
+
+/// Another event of the same holder, asked for by a client of OpenHIM: core's transaction shows
+/// what each back end was asked.
+async fn core_is_told(core: &RealOpenHimCore, servers: &Servers) {
+    let mut event: Value = serde_json::from_str(REQUEST).unwrap();
+    event["identifier"]["value"] = json!("by a client of OpenHIM");
+    let url = format!("{}/trusted{PATH}", core.router_url());
+    let start = Instant::now();
+    let answer = loop {
+        let request = reqwest::Client::new()
+            .post(&url)
+            .basic_auth("clinic", Some("clinic-password"))
+            .header("content-type", "application/fhir+json")
+            .body(event.to_string());
+        let answer = request.send().await.unwrap();
+        if answer.status() == 200 || start.elapsed() > Duration::from_secs(60) {
+            break answer;
+        }
+        tokio::time::sleep(Duration::from_millis(500)).await;
+    };
+    let status = answer.status();
+    let transaction = answer.headers()["x-openhim-transactionid"].clone();
+    let text = answer.text().await.unwrap();
+    assert_eq!(status, 200, "{text}");
+    let transaction = core
+        .transaction_when(transaction.to_str().unwrap(), |transaction| {
+            transaction["status"] != "Processing"
+        })
+        .await;
+    assert_eq!(transaction["status"], "Successful");
+    orchestrations::check(&transaction["orchestrations"], servers);
 }
 
 /// Sends the request until it gets through: core takes a moment to notice a channel, `serve` to
@@ -90,10 +145,13 @@ async fn a_certificate_comes_about_with_all_real_servers() {
     drop(listener);
     let child = runner(&servers, &data, &["serve"])
         .env("MEDIATOR_SERVER__LISTEN", address.to_string())
+        .env("MEDIATOR_ACCESS__OPENHIM__USERNAME", "openhim")
+        .env("MEDIATOR_ACCESS__OPENHIM__PASSWORD", SECRET)
         .stderr(Stdio::inherit())
         .spawn();
     let serving = Runner(child.unwrap());
     create_channel(core, address.port()).await;
+    create_trusted_channel(core, address.port()).await;
     let url = format!("{}{PATH}", core.router_url());
 
     let token = keycloak.client_token("health-event-source").await;
@@ -135,6 +193,9 @@ async fn a_certificate_comes_about_with_all_real_servers() {
     // Whoever has no token, or one of somebody else, gets none.
     let stranger = reqwest::Client::new().post(&url).body(REQUEST).send().await;
     assert_eq!(stranger.unwrap().status(), 401);
+
+    core_is_told(core, &servers).await;
+    core_with_certificate::is_told_with_a_token_too(&servers, &data).await;
 
     // The same event on the command line has the same certificate, in files for verifiers.
     drop(serving);
