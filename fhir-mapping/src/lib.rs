@@ -36,7 +36,7 @@
 //! Where the specification leaves a choice, this engine does what HL7's Java engine does.
 //!
 //! **Maps**: the grammar of R4, R4B and R5, and what HL7's Java parser takes besides, with a
-//! warning; the README lists each construct and the test for it. [`format`] lays a map out;
+//! warning; the README lists each construct and the test for it. [`format()`] lays a map out;
 //! [`structure_map`] writes it as a StructureMap resource, and back.
 //! A group that extends another one gives it its inputs by their names, else by their places.
 //! Default groups of the map come before imported ones.
