@@ -140,10 +140,22 @@ def test_no_altered_byte_passes(certificate, form, signer):
 @only("who", "dcc")
 def test_no_altered_character_passes(certificate, form, signer):
     text = certificate.text(form)
+    message = hcert.unpack(text)
     for at in range(0, len(text), 7):
         other = "A" if text[at] != "A" else "B"
+        altered = text[:at] + other + text[at + 1 :]
+        if message == unpacked(altered):
+            # Bits that no symbol of the compressed data uses, which zlib does not look at.
+            continue
         with pytest.raises(Exception):
-            hcert.verify(text[:at] + other + text[at + 1 :], signer)
+            hcert.verify(altered, signer)
+
+
+def unpacked(text):
+    try:
+        return hcert.unpack(text)
+    except Exception:
+        return None
 
 
 @only("dcc")
