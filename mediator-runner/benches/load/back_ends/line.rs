@@ -106,7 +106,7 @@ impl Running {
                 "type": "http",
                 "host": "127.0.0.1",
                 "port": port.parse::<u16>().unwrap(),
-                "pathTransform": format!("s|^{prefix}||"),
+                "path": PATH,
                 "primary": true,
                 "forwardAuthHeader": true,
             }],
