@@ -5,7 +5,7 @@ use std::sync::Arc;
 use rust_decimal::Decimal;
 use serde_json::Value;
 
-use crate::fhirpath::item::{Item, SystemType, decimal_of};
+use crate::fhirpath::item::{Item, decimal_of};
 use crate::fhirpath::quantity::Quantity;
 use crate::fhirpath::temporal::{Temporal, TemporalKind};
 
@@ -39,21 +39,6 @@ impl Constant {
             }
             _ => return None,
         })
-    }
-
-    pub(super) fn system_type(&self) -> SystemType {
-        match self {
-            Self::Boolean(_) => SystemType::Boolean,
-            Self::Integer(_) => SystemType::Integer,
-            Self::Decimal(_) => SystemType::Decimal,
-            Self::Text(_) => SystemType::String,
-            Self::Temporal(temporal) => match temporal.kind {
-                TemporalKind::Date => SystemType::Date,
-                TemporalKind::DateTime => SystemType::DateTime,
-                TemporalKind::Time => SystemType::Time,
-            },
-            Self::Quantity(_) => SystemType::Quantity,
-        }
     }
 
     pub(crate) fn item<'a>(&self) -> Item<'a> {

@@ -165,11 +165,8 @@ impl Compiler<'_, '_> {
             ExpressionKind::Literal(value, type_name) => {
                 let constant = Constant::literal(value, type_name)
                     .ok_or_else(|| (position, "this is no constant".to_owned()))?;
-                let system = constant.system_type();
-                (
-                    Compiled::Constant(constant),
-                    Some(StaticType::System(system)),
-                )
+                let system = constant.item().system_type();
+                (Compiled::Constant(constant), system.map(StaticType::System))
             }
             ExpressionKind::Decimal(decimal) => (
                 Compiled::Constant(Constant::Decimal(*decimal)),
