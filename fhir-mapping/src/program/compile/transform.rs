@@ -215,18 +215,17 @@ impl GroupCompiler<'_, '_> {
         let concept_maps = &self.map.concept_maps;
         let known = concept_maps.get(url.split('|').next().unwrap_or_default());
         let Some(concept_map) = known else {
-            if !self.map.has_terminology_server {
-                let suggestion = did_you_mean(url, concept_maps.keys().map(String::as_str));
-                let reason = format!(
-                    "there is no concept map {url}, so a transform fails when it comes here; add it{suggestion}"
-                );
-                self.warn(position, reason);
+            if self.map.has_terminology_server {
+                return Ok(Transform::Translate {
+                    translator: Translator::Server(url.clone()),
+                    source: self.operand(source)?,
+                    result,
+                });
             }
-            return Ok(Transform::Translate {
-                translator: Translator::Server(url.clone()),
-                source: self.operand(source)?,
-                result,
-            });
+            let suggestion = did_you_mean(url, concept_maps.keys().map(String::as_str));
+            return Err(refuse(format!(
+                "there is no concept map {url}; add it to the maps{suggestion}"
+            )));
         };
         let translations = Translations {
             concept_map: Arc::clone(concept_map),
