@@ -10,6 +10,7 @@ use krilla::text::Font;
 use rustybuzz::ttf_parser;
 
 use super::CardError;
+use super::shape_plans::ShapePlans;
 
 macro_rules! built_in {
     ($($name:literal)*) => {
@@ -65,6 +66,7 @@ pub(super) struct Loaded {
     data: Data,
     index: u32,
     pub(super) font: Font,
+    pub(super) plans: ShapePlans,
 }
 
 impl Loaded {
@@ -72,7 +74,12 @@ impl Loaded {
         let data = Data::from(data);
         let index = 0;
         let font = Font::new(data.clone(), index)?;
-        Some(Self { data, index, font })
+        Some(Self {
+            data,
+            index,
+            font,
+            plans: ShapePlans::default(),
+        })
     }
 
     /// The face as the shaper reads it. Reading its tables takes some microseconds, so one is

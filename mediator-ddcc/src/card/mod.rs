@@ -11,6 +11,7 @@ mod paragraph;
 mod qr_image;
 mod repeated;
 mod sample;
+mod shape_plans;
 mod shaping;
 mod values;
 

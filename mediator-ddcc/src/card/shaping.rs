@@ -184,7 +184,9 @@ impl<'r> Shaper<'r> {
         } else {
             Direction::LeftToRight
         });
-        let shaped = rustybuzz::shape(face, &[], buffer);
+        let source = self.fonts.faces().get(item.face)?;
+        let loaded = source.loaded()?;
+        let shaped = loaded.plans.shape(face, buffer);
         let infos = shaped.glyph_infos();
         let starts = cluster_starts(infos.iter().map(|info| info.cluster as usize));
         let em = 1.0 / face.units_per_em() as f32;
@@ -211,9 +213,8 @@ impl<'r> Shaper<'r> {
                 )
             })
             .collect();
-        let source = self.fonts.faces().get(item.face)?;
         Some(Run {
-            font: source.loaded()?.font.clone(),
+            font: loaded.font.clone(),
             embolden: paragraph.bold && !source.bold,
             glyphs,
             text: text.to_owned(),
