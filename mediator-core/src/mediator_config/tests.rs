@@ -1,3 +1,6 @@
+mod pointers;
+
+use pointers::pointers;
 use proptest::prelude::*;
 use rstest::rstest;
 use serde_json::json;
@@ -419,27 +422,6 @@ fn no_secret_is_in_any_message() {
                 assert!(!format!("{mistakes:?}").contains(SECRET), "{parameter}");
             }
         }
-    }
-}
-
-/// Pointers to every element of a document.
-fn pointers(value: &Value, pointer: &str, found: &mut Vec<String>) {
-    let children: Vec<(String, &Value)> = match value {
-        Value::Object(members) => members
-            .iter()
-            .map(|(name, value)| (name.clone(), value))
-            .collect(),
-        Value::Array(items) => items
-            .iter()
-            .enumerate()
-            .map(|(index, value)| (index.to_string(), value))
-            .collect(),
-        _ => Vec::new(),
-    };
-    for (name, child) in children {
-        let pointer = format!("{pointer}/{name}");
-        pointers(child, &pointer, found);
-        found.push(pointer);
     }
 }
 

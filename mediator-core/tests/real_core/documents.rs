@@ -1,6 +1,11 @@
+#[path = "../../src/mediator_config/tests/pointers.rs"]
+mod pointers;
+
 use mediator_core::mediator_config::MediatorConfig;
 use mediator_core::openhim::OpenHimError;
 use serde_json::{Value, json};
+
+use pointers::pointers;
 
 use super::{core, root};
 
@@ -16,26 +21,6 @@ fn complete() -> Value {
         .unwrap()
         .retain(|route| route["type"] != "kafka");
     document
-}
-
-fn pointers(value: &Value, pointer: &str, found: &mut Vec<String>) {
-    let children: Vec<(String, &Value)> = match value {
-        Value::Object(members) => members
-            .iter()
-            .map(|(name, value)| (name.clone(), value))
-            .collect(),
-        Value::Array(items) => items
-            .iter()
-            .enumerate()
-            .map(|(index, value)| (index.to_string(), value))
-            .collect(),
-        _ => Vec::new(),
-    };
-    for (name, child) in children {
-        let pointer = format!("{pointer}/{name}");
-        pointers(child, &pointer, found);
-        found.push(pointer);
-    }
 }
 
 #[tokio::test]

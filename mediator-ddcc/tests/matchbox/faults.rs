@@ -9,7 +9,8 @@ use real_servers::fault_proxy::{Fault, FaultProxy};
 use rstest::rstest;
 use serde_json::{Value, json};
 
-use super::{SEED, VACCINATION, address, engine, impatient, matchbox, run, settings, transformer};
+use super::client::{SEED, VACCINATION, address, impatient, matchbox, run, settings, transformer};
+use super::engine;
 
 const ADD_BUNDLE: &str = "http://smart.who.int/ddcc/StructureMap/CoreDataSetVSToAddBundle";
 

@@ -6,7 +6,7 @@ use mediator_core::back_end::{Authentication, BackEndSettings};
 use mediator_ddcc::transformer::{Definitions, TransformerError};
 use real_servers::mapping_engine::{RealMappingEngine, RequiredCredentials};
 
-use super::{matchbox, run, settings, transformer};
+use super::client::{matchbox, run, settings, transformer};
 
 #[tokio::test]
 async fn maps_are_given_to_an_engine_that_has_none_and_again_when_it_has_forgotten() {

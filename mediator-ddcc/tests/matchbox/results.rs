@@ -8,7 +8,8 @@ use mediator_ddcc::transformer::{EmbeddedTransformer, MapByMap, MapSelection, Tr
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::{SEED, VACCINATION, engine, example, matchbox, run};
+use super::client::{SEED, VACCINATION, example, matchbox, run};
+use super::engine;
 
 const BASE: &str = "http://smart.who.int/ddcc/StructureMap/";
 

@@ -6,7 +6,8 @@ use mediator_ddcc::transformer::{Definitions, Transformer as _, TransformerError
 use real_servers::fault_proxy::FaultProxy;
 use serde_json::{Value, json};
 
-use super::{SEED, address, engine, example, matchbox, settings, transformer};
+use super::client::{SEED, address, example, matchbox, settings, transformer};
+use super::engine;
 
 #[tokio::test]
 async fn calls_at_the_same_time_upload_a_map_once() {
