@@ -12,7 +12,7 @@ use mediator_ddcc::fhir_date;
 use mediator_ddcc::signing::{CertificateStore, development_pki};
 use mediator_ddcc::verification::image::{MAXIMUM_FILE, is_image};
 use mediator_ddcc::verification::{
-    Format, StepResult, Summary, TrustedKeys, Verification, verify, verify_image,
+    Format, StepResult, Summary, TrustedKeys, Verification, VerifiedImage, verify, verify_image,
 };
 
 use crate::service::signer;
@@ -97,7 +97,16 @@ fn verify_all(arguments: &VerifyArguments, out: &mut impl Write) -> Result<bool,
     let mut all_valid = true;
     for (name, input) in inputs {
         let verifications = match input {
-            Input::Image(bytes) => verify_image(&bytes, &keys, at),
+            Input::Image(bytes) => {
+                let VerifiedImage {
+                    verifications,
+                    unreadable,
+                } = verify_image(&bytes, &keys, at);
+                if unreadable > 0 {
+                    note_unreadable(name, unreadable);
+                }
+                verifications
+            }
             Input::Texts(texts) => texts.iter().map(|text| verify(text, &keys, at)).collect(),
         };
         for verification in verifications {
@@ -218,6 +227,21 @@ fn contents(bytes: Vec<u8>, name: &str) -> Result<Input, String> {
         return Ok(Input::Texts(vec![card]));
     }
     Ok(Input::Texts(lines.into_iter().map(str::to_owned).collect()))
+}
+
+/// It is no certificate that fails, so it changes neither the result nor what programs read.
+fn note_unreadable(name: &str, unreadable: usize) {
+    let codes = if unreadable == 1 {
+        "another QR code"
+    } else {
+        "other QR codes"
+    };
+    // Nothing is left to be done when standard error is closed.
+    let _ = writeln!(
+        io::stderr(),
+        "note: {} shows {codes} that cannot be read; try a sharper or larger image",
+        printable(name)
+    );
 }
 
 fn print_json(out: &mut impl Write, verification: &Verification) -> io::Result<()> {

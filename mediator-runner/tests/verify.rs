@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
 use chrono::{DateTime, Utc};
+use image::{GrayImage, Luma, imageops};
 use mediator_ddcc::codes::{CodeContext, CodeForm, IssuedCode, IssuerSettings, prepare};
 use mediator_ddcc::core_data_set::CoreDataSet;
 use mediator_ddcc::signing::Signer as _;
@@ -323,4 +324,33 @@ fn help_has_examples() {
     assert_eq!(status(&output), 0);
     assert!(help.contains("mediator-runner verify card.pdf"), "{help}");
     assert!(help.contains("Exit status"), "{help}");
+}
+
+#[test]
+fn a_code_that_cannot_be_read_beside_another_is_noted() {
+    let issued = Issued::new();
+    let drawn = |code: &IssuedCode| image::load_from_memory(&code.png).unwrap().to_luma8();
+    let (good, mut torn) = (drawn(&issued.codes[0]), drawn(&issued.codes[1]));
+    let (width, height) = torn.dimensions();
+    let corner = GrayImage::from_pixel(width, height, Luma([255]));
+    let at = |side: u32| i64::from(side * 2 / 5);
+    imageops::replace(&mut torn, &corner, at(width), at(height));
+    let size = (good.width() + width + 300, good.height().max(height) + 100);
+    let mut page = GrayImage::from_pixel(size.0, size.1, Luma([255]));
+    imageops::replace(&mut page, &good, 50, 50);
+    imageops::replace(&mut page, &torn, i64::from(good.width()) + 200, 50);
+    page.save(issued.folder.path().join("page.png")).unwrap();
+
+    let output = issued.run(&[
+        "page.png",
+        "--certificate",
+        "signer.pem",
+        "--json",
+        NOW[0],
+        NOW[1],
+    ]);
+    assert_eq!(status(&output), 0);
+    assert_eq!(answers(&output).len(), 1);
+    let note = String::from_utf8(output.stderr).unwrap();
+    assert!(note.contains("page.png shows another QR code"), "{note}");
 }

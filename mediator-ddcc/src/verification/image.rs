@@ -1,41 +1,21 @@
 //! Reading QR codes from images: photographs, scans and screenshots (PNG, JPEG) and cards (PDF).
 
+mod decode;
+mod pages;
 mod regions;
+mod search;
 
-use std::io::Cursor;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
+use std::time::Duration;
 
-use hayro::hayro_interpret::InterpreterSettings;
-use hayro::hayro_syntax::Pdf;
-use hayro::vello_cpu::color::palette::css::WHITE;
-use hayro::{PixmapSettings, RenderCache, RenderSettings, render};
-use image::imageops::{self, FilterType};
-use image::{GrayImage, ImageReader, Limits};
-use rxing::common::HybridBinarizer;
-use rxing::multi::MultipleBarcodeReader as _;
-use rxing::multi::qrcode::QRCodeMultiReader;
-use rxing::{BinaryBitmap, DecodeHints, Luma8LuminanceSource};
+use crate::codes::smart_health_card;
 
 /// Bytes of the largest file that is read.
 pub const MAXIMUM_FILE: usize = 32 * 1024 * 1024;
-/// Pixels along the longer side of the largest image that is read.
-const MAXIMUM_SIDE: u32 = 12_000;
-/// Memory that decoding an image may take, in bytes: 40 megapixels in colour.
-const MAXIMUM_MEMORY: u64 = 128 * 1024 * 1024;
 /// Larger images are made smaller before they are searched.
 const SEARCHED_SIDE: u32 = 3_600;
-/// Images up to this size are searched enlarged too: a module may be less than two pixels wide.
-const ENLARGED_SIDE: u32 = 1_000;
-/// Images are not searched reduced to less than this.
-const REDUCED_SIDE: u32 = 200;
-/// Codes, or groups of them, that are searched for in one image.
-const MAXIMUM_CODES: usize = 8;
-/// Pages of a PDF that are searched.
-const MAXIMUM_PAGES: usize = 8;
-/// Pixels per PDF point: 300 dots per inch, so that the modules of a code on a wallet-size card
-/// are several pixels wide.
-const PDF_SCALE: f32 = 300.0 / 72.0;
+/// How long the pages of a PDF may take to be drawn. A card takes some tens of milliseconds.
+const DRAWING_TIME: Duration = Duration::from_secs(20);
 
 /// Why there is no text from an image.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -49,47 +29,84 @@ pub enum ImageError {
     /// Broken.
     #[error("the image is broken or uses something that is not supported")]
     Unreadable,
-    /// No code, or none that can be read.
-    #[error("no QR code was found, or none that can be read; try a sharper or larger image")]
+    /// A PDF whose pages are more work than those of a card.
+    #[error(
+        "the PDF document takes longer than {} seconds to draw; verify an image of its code",
+        DRAWING_TIME.as_secs()
+    )]
+    TooSlow,
+    /// Nothing that looks like a QR code.
+    #[error("no QR code was found; try a sharper or larger image, or one of the code alone")]
     NoCode,
+    /// A QR code, but too blurred, too small or too damaged.
+    #[error("there is a QR code, but it cannot be read; try a sharper or larger image")]
+    UnreadableCode,
+}
+
+/// The QR codes in an image.
+#[derive(Clone, PartialEq, Eq, Default)]
+pub struct FoundCodes {
+    /// What they say, in no particular order and each text once.
+    pub texts: Vec<String>,
+    /// How many more there seem to be that cannot be read.
+    pub unreadable: usize,
+}
+
+// The texts are about a person.
+impl std::fmt::Debug for FoundCodes {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter
+            .debug_struct("FoundCodes")
+            .field("texts", &self.texts.len())
+            .field("unreadable", &self.unreadable)
+            .finish()
+    }
 }
 
 /// Whether the bytes are an image or a PDF document, by what they begin with.
 #[must_use]
 pub fn is_image(bytes: &[u8]) -> bool {
-    is_pdf(bytes) || image_format(bytes).is_some()
+    pages::is_pdf(bytes) || decode::format(bytes).is_some()
 }
 
-/// Reads every QR code in a PNG or JPEG image or PDF document, in no particular order and each
-/// text once. A card that is split over several codes (SMART Health Card) is put together.
+/// Reads every QR code in a PNG or JPEG image or PDF document. A card that is split over several
+/// codes (SMART Health Card) is put together.
 ///
-/// It may take a second and some 200 MiB.
+/// It may take a second and some 200 MiB. A PDF is drawn on a thread of its own; when it takes too
+/// long, that thread ends with the page that it draws, and nobody waits for it.
 ///
 /// # Errors
-/// [`ImageError`].
-pub fn read_codes(bytes: &[u8]) -> Result<Vec<String>, ImageError> {
+/// [`ImageError`]; not, when one code can be read and another cannot.
+pub fn read_codes(bytes: &[u8]) -> Result<FoundCodes, ImageError> {
+    read_within(DRAWING_TIME, bytes)
+}
+
+fn read_within(drawing_time: Duration, bytes: &[u8]) -> Result<FoundCodes, ImageError> {
     if bytes.len() > MAXIMUM_FILE {
         return Err(ImageError::TooLarge);
     }
-    let mut texts = Vec::new();
-    if is_pdf(bytes) {
-        for page in guarded(|| read_pages(bytes)).unwrap_or(Err(ImageError::Unreadable))? {
-            search(&page, &mut texts);
+    let mut found = FoundCodes::default();
+    if pages::is_pdf(bytes) {
+        for page in pages::draw(bytes, drawing_time)? {
+            search::search(&page?, &mut found);
         }
     } else {
-        let image = guarded(|| decode(bytes)).unwrap_or(Err(ImageError::Unreadable))?;
-        search(&image, &mut texts);
+        let image = guarded(|| decode::decode(bytes)).unwrap_or(Err(ImageError::Unreadable))?;
+        search::search(&image, &mut found);
     }
-    if let Some(card) =
-        crate::codes::smart_health_card::decode::join(texts.iter().map(String::as_str))
-    {
-        texts.retain(|text| !text.starts_with(crate::codes::smart_health_card::PREFIX));
-        texts.push(card);
+    if let Some(card) = smart_health_card::decode::join(found.texts.iter().map(String::as_str)) {
+        found
+            .texts
+            .retain(|text| !text.starts_with(smart_health_card::PREFIX));
+        found.texts.push(card);
     }
-    if texts.is_empty() {
-        Err(ImageError::NoCode)
-    } else {
-        Ok(texts)
+    match found {
+        FoundCodes { texts, unreadable } if texts.is_empty() => Err(if unreadable == 0 {
+            ImageError::NoCode
+        } else {
+            ImageError::UnreadableCode
+        }),
+        found => Ok(found),
     }
 }
 
@@ -99,234 +116,16 @@ fn guarded<T>(library: impl FnOnce() -> T) -> Option<T> {
     catch_unwind(AssertUnwindSafe(library)).ok()
 }
 
-fn is_pdf(bytes: &[u8]) -> bool {
-    bytes.starts_with(b"%PDF-")
-}
-
-fn image_format(bytes: &[u8]) -> Option<image::ImageFormat> {
-    image::guess_format(bytes)
-        .ok()
-        .filter(|format| matches!(format, image::ImageFormat::Png | image::ImageFormat::Jpeg))
-}
-
-fn decode(bytes: &[u8]) -> Result<GrayImage, ImageError> {
-    let format = image_format(bytes).ok_or(ImageError::UnknownKind)?;
-    let mut limits = Limits::default();
-    limits.max_image_width = Some(MAXIMUM_SIDE);
-    limits.max_image_height = Some(MAXIMUM_SIDE);
-    limits.max_alloc = Some(MAXIMUM_MEMORY);
-    let mut reader = ImageReader::with_format(Cursor::new(bytes), format);
-    reader.limits(limits);
-    let image = reader.decode().map_err(|error| match error {
-        image::ImageError::Limits(_) => ImageError::TooLarge,
-        _ => ImageError::Unreadable,
-    })?;
-    let longer = image.width().max(image.height());
-    let image = if longer > SEARCHED_SIDE {
-        image.thumbnail(SEARCHED_SIDE, SEARCHED_SIDE)
-    } else {
-        image
-    };
-    Ok(on_white(&image))
-}
-
-/// Grey levels, on white where the image is transparent.
-fn on_white(image: &image::DynamicImage) -> GrayImage {
-    if !image.color().has_alpha() {
-        return image.to_luma8();
-    }
-    let levels = image.to_luma_alpha8();
-    GrayImage::from_fn(levels.width(), levels.height(), |x, y| {
-        let [grey, alpha] = levels.get_pixel(x, y).0.map(u32::from);
-        // At most 255.
-        let level = (grey * alpha + 255 * (255 - alpha)) / 255;
-        image::Luma([u8::try_from(level).unwrap_or(u8::MAX)])
-    })
-}
-
-fn read_pages(bytes: &[u8]) -> Result<Vec<GrayImage>, ImageError> {
-    let mut pages = Vec::new();
-    let pdf = Pdf::new(Arc::new(bytes.to_vec())).map_err(|_| ImageError::Unreadable)?;
-    let cache = RenderCache::new();
-    for page in pdf.pages().iter().take(MAXIMUM_PAGES) {
-        let (width, height) = page.render_dimensions();
-        let longer = width.max(height);
-        if !(longer.is_finite() && width >= 1.0 && height >= 1.0) {
-            return Err(ImageError::Unreadable);
-        }
-        // A4 fits; what is larger is drawn smaller.
-        let scale = PDF_SCALE.min(SEARCHED_SIDE as f32 / longer);
-        let pixmap = render(
-            page,
-            &cache,
-            &InterpreterSettings::default(),
-            &RenderSettings::default(),
-            &PixmapSettings {
-                x_scale: scale,
-                y_scale: scale,
-                bg_color: WHITE,
-            },
-        );
-        let (width, height) = (u32::from(pixmap.width()), u32::from(pixmap.height()));
-        let rgba = pixmap.data_as_u8_slice().to_vec();
-        let image =
-            image::RgbaImage::from_raw(width, height, rgba).ok_or(ImageError::Unreadable)?;
-        pages.push(imageops::grayscale(&image));
-    }
-    Ok(pages)
-}
-
-/// Searches each part of the image that looks like a code by itself, since codes beside each other
-/// are mistaken for one another; then the rest.
-fn search(image: &GrayImage, texts: &mut Vec<String>) {
-    let found = texts.len();
-    let mut rest = image.clone();
-    for region in regions::find(image) {
-        let before = texts.len();
-        search_sizes(&region.cut(image), texts);
-        if texts.len() > before {
-            region.erase(&mut rest);
-        }
-    }
-    if texts.len() == found {
-        search_sizes(&rest, texts);
-    } else {
-        search_once(&mut rest, texts);
-    }
-}
-
-/// Sizes that an image is searched in until there is something, as fractions of its own.
-const SIZES: [(u32, u32); 10] = [
-    (2, 1),
-    (3, 1),
-    (3, 2),
-    (5, 4),
-    (7, 4),
-    (5, 2),
-    (5, 6),
-    (2, 3),
-    (1, 2),
-    (1, 4),
-];
-
-/// Searches an image and, until there is something, larger and smaller ones made of it: modules may
-/// be too small to tell apart, or fall between the pixels that are looked at, and a wide blur or
-/// noise becomes less when it is reduced.
-fn search_sizes(image: &GrayImage, texts: &mut Vec<String>) {
-    let found = texts.len();
-    search_once(&mut image.clone(), texts);
-    let (width, height) = image.dimensions();
-    let longer = width.max(height);
-    for (numerator, denominator) in SIZES {
-        let side = |side: u32| (side * numerator / denominator).max(1);
-        let is_useful = if numerator > denominator {
-            longer <= ENLARGED_SIDE
-        } else {
-            side(longer) >= REDUCED_SIDE
-        };
-        if texts.len() == found && is_useful {
-            let filter = if numerator > denominator {
-                FilterType::CatmullRom
-            } else {
-                FilterType::Triangle
-            };
-            let mut resized = imageops::resize(image, side(width), side(height), filter);
-            search_once(&mut resized, texts);
-        }
-    }
-}
-
-/// Two libraries search, since each finds codes that the other does not. The first mistakes the
-/// corners of neighbouring codes for those of one, so what was read is erased and it searches
-/// again.
-fn search_once(image: &mut GrayImage, texts: &mut Vec<String>) {
-    for _ in 0..MAXIMUM_CODES {
-        let read = guarded(|| read_grids(image)).unwrap_or_default();
-        if read.is_empty() {
-            break;
-        }
-        for (text, corners) in read {
-            erase(image, &corners);
-            add(texts, text);
-        }
-    }
-    for text in guarded(|| read_multiple(image)).unwrap_or_default() {
-        add(texts, text);
-    }
-}
-
-/// The codes' texts.
-fn read_multiple(image: &GrayImage) -> Vec<String> {
-    let (width, height) = image.dimensions();
-    let Ok(source) = Luma8LuminanceSource::new(image.as_raw().clone(), width, height) else {
-        return Vec::new();
-    };
-    let hints = DecodeHints {
-        TryHarder: Some(true),
-        ..DecodeHints::default()
-    };
-    let mut bitmap = BinaryBitmap::new(HybridBinarizer::new(source));
-    QRCodeMultiReader::default()
-        .decode_multiple_with_hints(&mut bitmap, &hints)
-        .unwrap_or_default()
-        .into_iter()
-        .map(|result| result.getText().to_owned())
-        .collect()
-}
-
-/// The codes' texts and corners, clockwise.
-fn read_grids(image: &GrayImage) -> Vec<(String, [rqrr::Point; 4])> {
-    let (width, height) = (image.width() as usize, image.height() as usize);
-    let mut prepared = rqrr::PreparedImage::prepare_from_greyscale(width, height, |x, y| {
-        // Within the image, whose sides are u32.
-        image.get_pixel(x as u32, y as u32).0[0]
-    });
-    prepared
-        .detect_grids()
-        .into_iter()
-        .filter_map(|grid| Some((grid.decode().ok()?.1, grid.bounds)))
-        .collect()
-}
-
-/// Paints a code white.
-fn erase(image: &mut GrayImage, corners: &[rqrr::Point; 4]) {
-    let limits = |side: u32, of: fn(&rqrr::Point) -> i32| {
-        let least = corners.iter().map(of).min().unwrap_or(0).max(0);
-        let most = corners.iter().map(of).max().unwrap_or(0);
-        // Not negative after `max`.
-        (least as u32).min(side)..(most.max(0) as u32 + 1).min(side)
-    };
-    let is_inside = |x: u32, y: u32| {
-        let point = (f64::from(x), f64::from(y));
-        let next = corners.iter().cycle().skip(1);
-        corners.iter().zip(next).all(|(from, to)| {
-            let (from_x, from_y) = (f64::from(from.x), f64::from(from.y));
-            let (x, y) = (f64::from(to.x) - from_x, f64::from(to.y) - from_y);
-            // To the right of each side, or a pixel or two outside.
-            x * (point.1 - from_y) - y * (point.0 - from_x) >= -2.0 * x.hypot(y)
-        })
-    };
-    for y in limits(image.height(), |point| point.y) {
-        for x in limits(image.width(), |point| point.x) {
-            if is_inside(x, y) {
-                image.put_pixel(x, y, image::Luma([255]));
-            }
-        }
-    }
-}
-
-fn add(texts: &mut Vec<String>, text: String) {
-    if !texts.contains(&text) {
-        texts.push(text);
-    }
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, reason = "tests")]
 
-    use image::{DynamicImage, ImageFormat, Luma, Rgba, RgbaImage};
+    use std::io::Cursor;
 
+    use image::imageops::{self, FilterType};
+    use image::{DynamicImage, GrayImage, ImageFormat, Luma, Rgba, RgbaImage};
+
+    use super::decode::MAXIMUM_SIDE;
     use super::*;
     use crate::card::{Card, CardRenderer, CardSize};
     use crate::codes::testing::{EXAMPLES, Issue, example, vaccination};
@@ -334,6 +133,14 @@ mod tests {
 
     fn code(form: CodeForm) -> IssuedCode {
         IssuedCode::new(form, Issue::new(vaccination()).text(form)).unwrap()
+    }
+
+    /// This code and no other.
+    fn only(code: &IssuedCode) -> FoundCodes {
+        FoundCodes {
+            texts: vec![code.text.clone()],
+            unreadable: 0,
+        }
     }
 
     fn drawn(code: &IssuedCode) -> GrayImage {
@@ -369,7 +176,7 @@ mod tests {
         for form in CodeForm::ALL {
             let code = code(form);
             assert!(is_image(&code.png));
-            assert_eq!(read_codes(&code.png), Ok(vec![code.text]));
+            assert_eq!(read_codes(&code.png), Ok(only(&code)));
         }
     }
 
@@ -396,7 +203,7 @@ mod tests {
         ] {
             for format in [ImageFormat::Png, ImageFormat::Jpeg] {
                 let found = read_codes(&encoded(&image, format));
-                assert_eq!(found, Ok(vec![code.text.clone()]), "{name} {format:?}");
+                assert_eq!(found, Ok(only(&code)), "{name} {format:?}");
             }
         }
     }
@@ -413,34 +220,94 @@ mod tests {
         DynamicImage::from(transparent)
             .write_to(&mut bytes, ImageFormat::Png)
             .unwrap();
-        assert_eq!(read_codes(&bytes.into_inner()), Ok(vec![code.text]));
+        assert_eq!(read_codes(&bytes.into_inner()), Ok(only(&code)));
+    }
+
+    fn card(size: CardSize, codes: &[IssuedCode]) -> Vec<u8> {
+        let issue = Issue::new(example(EXAMPLES[2]));
+        let card = Card {
+            core_data_set: &issue.set,
+            issuer: &issue.issuer,
+            issued_at: issue.issued_at,
+            valid_from: None,
+            valid_until: None,
+            codes,
+        };
+        let renderer = CardRenderer::builtin().unwrap();
+        renderer.render(size, &card).unwrap()
     }
 
     #[test]
     fn every_code_on_a_card_is_read() {
-        let renderer = CardRenderer::builtin().unwrap();
         let issue = Issue::new(example(EXAMPLES[2]));
         let codes = CodeForm::ALL.map(|form| IssuedCode::new(form, issue.text(form)).unwrap());
         for size in CardSize::ALL {
             for codes in [&codes[..2], &codes[..]] {
-                let card = Card {
-                    core_data_set: &issue.set,
-                    issuer: &issue.issuer,
-                    issued_at: issue.issued_at,
-                    valid_from: None,
-                    valid_until: None,
-                    codes,
-                };
-                let pdf = renderer.render(size, &card).unwrap();
+                let pdf = card(size, codes);
                 assert!(is_image(&pdf));
                 let mut found = read_codes(&pdf).unwrap();
                 let mut expected: Vec<String> =
                     codes.iter().map(|code| code.text.clone()).collect();
-                found.sort_unstable();
+                found.texts.sort_unstable();
                 expected.sort_unstable();
-                assert!(found == expected, "{size:?}, {} codes", codes.len());
+                assert!(found.texts == expected, "{size:?}, {} codes", codes.len());
+                assert_eq!(found.unreadable, 0);
             }
         }
+    }
+
+    /// The code without more of a corner than error correction can mend.
+    fn damaged(code: &IssuedCode) -> GrayImage {
+        let mut image = drawn(code);
+        let (width, height) = image.dimensions();
+        for y in height * 2 / 5..height {
+            for x in width * 2 / 5..width {
+                image.put_pixel(x, y, Luma([255]));
+            }
+        }
+        image
+    }
+
+    #[test]
+    fn a_code_that_cannot_be_read_is_told_from_none() {
+        let code = code(CodeForm::Who);
+        let found = read_codes(&encoded(&damaged(&code), ImageFormat::Png));
+        assert_eq!(found, Err(ImageError::UnreadableCode));
+    }
+
+    #[test]
+    fn a_code_that_cannot_be_read_beside_others_is_counted() {
+        let (readable, unreadable) = (code(CodeForm::Who), damaged(&code(CodeForm::Dcc)));
+        let image = drawn(&readable);
+        let (width, height) = image.dimensions();
+        let mut page = GrayImage::from_pixel(width * 2 + 400, height + 200, Luma([255]));
+        imageops::replace(&mut page, &image, 100, 100);
+        imageops::replace(&mut page, &unreadable, i64::from(width) + 300, 100);
+        let found = read_codes(&encoded(&page, ImageFormat::Png)).unwrap();
+        assert_eq!(
+            found,
+            FoundCodes {
+                unreadable: 1,
+                ..only(&readable)
+            }
+        );
+        // Twice the same is one text, and nothing that cannot be read.
+        imageops::replace(
+            &mut page,
+            &GrayImage::from_pixel(width + 200, height + 200, Luma([255])),
+            i64::from(width) + 200,
+            0,
+        );
+        imageops::replace(&mut page, &image, i64::from(width) + 300, 100);
+        let found = read_codes(&encoded(&page, ImageFormat::Png)).unwrap();
+        assert_eq!(found, only(&readable));
+    }
+
+    #[test]
+    fn drawing_a_pdf_ends_in_time() {
+        let pdf = card(CardSize::A4, &[]);
+        assert_eq!(read_within(DRAWING_TIME, &pdf), Err(ImageError::NoCode));
+        assert_eq!(read_within(Duration::ZERO, &pdf), Err(ImageError::TooSlow));
     }
 
     #[test]

@@ -208,22 +208,33 @@ pub fn verify(text: &str, keys: &TrustedKeys, at: DateTime<Utc>) -> Verification
     }
 }
 
+/// The health certificates in an image.
+#[derive(Debug)]
+pub struct VerifiedImage {
+    /// At least one. QR codes that are nothing known are passed over if there are others.
+    pub verifications: Vec<Verification>,
+    /// How many more QR codes there seem to be that cannot be read.
+    pub unreadable: usize,
+}
+
 /// Verifies every health certificate in a PNG or JPEG image or PDF document.
 ///
-/// At least one answer is given. QR codes that are nothing known are passed over if there are
-/// others. See [`image::read_codes`] for what it costs.
+/// See [`image::read_codes`] for what it costs.
 #[must_use]
-pub fn verify_image(bytes: &[u8], keys: &TrustedKeys, at: DateTime<Utc>) -> Vec<Verification> {
-    let texts = match image::read_codes(bytes) {
-        Ok(texts) => texts,
+pub fn verify_image(bytes: &[u8], keys: &TrustedKeys, at: DateTime<Utc>) -> VerifiedImage {
+    let found = match image::read_codes(bytes) {
+        Ok(found) => found,
         Err(error) => {
             let mut steps = Steps::new(Format::Unknown.layers());
             steps.set(Step::Image, StepResult::Failed(error.to_string()));
-            return vec![Verification::undecoded(Format::Unknown, steps)];
+            return VerifiedImage {
+                verifications: vec![Verification::undecoded(Format::Unknown, steps)],
+                unreadable: 0,
+            };
         }
     };
-    let mut verifications: Vec<Verification> =
-        texts.iter().map(|text| verify(text, keys, at)).collect();
+    let texts = found.texts.iter();
+    let mut verifications: Vec<Verification> = texts.map(|text| verify(text, keys, at)).collect();
     if verifications
         .iter()
         .any(|one| one.format != Format::Unknown)
@@ -233,7 +244,10 @@ pub fn verify_image(bytes: &[u8], keys: &TrustedKeys, at: DateTime<Utc>) -> Vec<
     for verification in &mut verifications {
         verification.steps.set(Step::Image, StepResult::Ok);
     }
-    verifications
+    VerifiedImage {
+        verifications,
+        unreadable: found.unreadable,
+    }
 }
 
 fn decode<'a>(
