@@ -350,6 +350,15 @@ async fn a_batch_is_answered_in_order_and_one_failure_leaves_the_others_alone() 
         entry(json!({"resourceType": "Parameters", "parameter": [{"name": "response", "resource": second}]})),
     ]});
     let response = fixture.service.submit_health_event(batch).await.unwrap();
+    assert_eq!(
+        response.statuses().collect::<Vec<_>>(),
+        [201, 422, 404, 201]
+    );
+    let text: String = response
+        .into_pieces()
+        .map(|piece| piece.to_string())
+        .collect();
+    let response: Value = serde_json::from_str(&text).unwrap();
     assert_eq!(response["type"], "batch-response");
     assert!(response["identifier"]["value"].is_string());
     let entries = response["entry"].as_array().unwrap();

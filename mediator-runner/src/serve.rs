@@ -154,6 +154,7 @@ async fn serve(mut configuration: Configuration, rules: Option<Rules>) -> Result
                 )),
                 requesters: requesters.clone(),
                 disclosures,
+                maximum_batch_entries: configuration.server.maximum_batch_entries,
             })
             .merge(map_server),
         );

@@ -2,13 +2,12 @@
 //! entry by entry and in order. One that fails leaves the others alone.
 
 use futures::StreamExt as _;
-use serde_json::{Value, json};
-use uuid::Uuid;
+use serde_json::Value;
 
 use crate::generation_service::GenerationService;
 use crate::operation_outcome::OperationOutcome;
 use crate::request;
-use crate::transactions::HealthCertificate;
+use crate::transactions::batch_response::{BatchEntry, BatchResponse};
 
 /// Entries of a batch that are worked on at the same time.
 const AT_A_TIME: usize = 16;
@@ -19,9 +18,12 @@ impl GenerationService {
     ///
     /// # Errors
     /// 400 or 422 when the Bundle as a whole cannot be processed; nothing was issued then.
-    pub async fn submit_health_event(&self, batch: Value) -> Result<Value, OperationOutcome> {
+    pub async fn submit_health_event(
+        &self,
+        batch: Value,
+    ) -> Result<BatchResponse, OperationOutcome> {
         let entries = request::batch_entries(batch)?;
-        let responses: Vec<Value> = futures::stream::iter(entries)
+        let issued = futures::stream::iter(entries)
             .map(|submission| async move { self.examine(submission?).await })
             .buffered(AT_A_TIME)
             .map(|event| {
@@ -30,33 +32,8 @@ impl GenerationService {
                 async move { issuing?.await }
             })
             .buffered(AT_A_TIME)
-            .map(|result| match result {
-                Ok(certificate) => self.entry_of(certificate),
-                Err(outcome) => json!({
-                    "response": {"status": outcome.status.to_string(), "outcome": outcome.to_resource()},
-                }),
-            })
-            .collect()
-            .await;
-        Ok(json!({
-            "resourceType": "Bundle",
-            "type": "batch-response",
-            "identifier": {"system": "urn:ietf:rfc:3986", "value": format!("urn:uuid:{}", Uuid::new_v4())},
-            "entry": responses,
-        }))
-    }
-
-    fn entry_of(&self, certificate: HealthCertificate) -> Value {
-        let location = self.location_of(certificate.document_id);
-        let mut response = json!({"status": "201", "location": location});
-        let issues = certificate.notes();
-        if !issues.is_empty() {
-            response["outcome"] = OperationOutcome {
-                status: 200,
-                issues,
-            }
-            .to_resource();
-        }
-        json!({"fullUrl": location, "resource": certificate.document, "response": response})
+            .map(|issued| BatchEntry::of(self, issued))
+            .collect();
+        Ok(BatchResponse::new(issued.await))
     }
 }

@@ -114,6 +114,7 @@ pub(crate) struct Server {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) public_base_url: Option<String>,
     pub(crate) maximum_body_bytes: usize,
+    pub(crate) maximum_batch_entries: usize,
     pub(crate) request_timeout_seconds: u64,
     pub(crate) maximum_concurrent_requests: usize,
     pub(crate) shutdown_grace_seconds: u64,
@@ -297,6 +298,8 @@ impl Server {
                 section.integer("maximum_body_bytes", 1024..=256 * 1024 * 1024),
             )
             .unwrap_or(8 * 1024 * 1024),
+            maximum_batch_entries: value(section.integer("maximum_batch_entries", 1..=100_000))
+                .unwrap_or(1000),
             request_timeout_seconds: value(section.integer("request_timeout_seconds", 1..=3600))
                 .unwrap_or(30),
             maximum_concurrent_requests: value(

@@ -32,6 +32,8 @@ pub(super) struct Application {
     pub(super) requesters: Requesters,
     /// Where it is noted what callers read.
     pub(super) disclosures: DisclosureAudit,
+    /// Events that one request submits at most.
+    pub(super) maximum_batch_entries: usize,
 }
 
 impl Application {

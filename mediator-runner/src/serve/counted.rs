@@ -1,6 +1,5 @@
 //! What `/metrics` tells beside the requests: events and codes, which come many in one request.
 
-use mediator_ddcc::operation_outcome::OperationOutcome;
 use serde_json::Value;
 
 const EVENTS: &str = "health_events_total";
@@ -14,17 +13,9 @@ pub(super) fn describe() {
     metrics::describe_counter!(CODES, "Codes verified, by format and result");
 }
 
-/// One event, answered on its own.
-pub(super) fn event<T>(result: &Result<T, OperationOutcome>) {
-    let status = result
-        .as_ref()
-        .map_or_else(|outcome| outcome.status, |_| 201);
-    entry(&status.to_string());
-}
-
-/// One event of a batch.
-pub(super) fn entry(status: &str) {
-    metrics::counter!(EVENTS, "status" => status.to_owned()).increment(1);
+/// One event, by the status that it is answered with: alone, or as an entry of a batch.
+pub(super) fn event(status: u16) {
+    metrics::counter!(EVENTS, "status" => status.to_string()).increment(1);
 }
 
 /// One code, by what was answered.

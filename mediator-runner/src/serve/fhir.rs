@@ -1,12 +1,16 @@
 //! FHIR JSON in and out, and OperationOutcomes for everything that goes wrong.
 
+use std::convert::Infallible;
 use std::sync::Arc;
 
-use axum::body::Bytes;
+use axum::body::{Body, Bytes};
 use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use http::header::{ACCEPT, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, RETRY_AFTER};
+use futures::stream;
+use http::header::{
+    ACCEPT, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER,
+};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, StatusCode};
 use mediator_core::server::{Refusal, RequestBody};
@@ -93,6 +97,18 @@ pub(super) fn resource(status: StatusCode, resource: &Value) -> Response {
 /// The text of a resource as an answer, likewise.
 pub(super) fn resource_text(status: StatusCode, text: Arc<str>) -> Response {
     answer(status, FHIR_JSON, Bytes::from_owner(TextBytes(text)))
+}
+
+/// The text of a resource in pieces as an answer, likewise.
+pub(super) fn resource_pieces(status: StatusCode, pieces: Vec<Arc<str>>) -> Response {
+    let length: usize = pieces.iter().map(|piece| piece.len()).sum();
+    let pieces = pieces
+        .into_iter()
+        .map(|piece| Bytes::from_owner(TextBytes(piece)));
+    let body = Body::from_stream(stream::iter(pieces.map(Ok::<_, Infallible>)));
+    let mut response = answer(status, FHIR_JSON, body);
+    response.headers_mut().insert(CONTENT_LENGTH, length.into());
+    response
 }
 
 /// JSON of this media type as an answer.

@@ -25,7 +25,10 @@ pub(super) async fn generate_health_certificate(
     let generated =
         in_flight.finish(async move { generation.generate_health_certificate(response).await });
     let generated = generated.await;
-    counted::event(&generated);
+    let status = generated
+        .as_ref()
+        .map_or_else(|outcome| outcome.status, |_| 201);
+    counted::event(status);
     let certificate = generated?;
     let mut answer = resource_text(StatusCode::OK, Arc::clone(&certificate.document_text));
     let location = application

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::application::Application;
 use super::counted;
-use super::fhir::{Answer, Failure, FhirJson, resource};
+use super::fhir::{Answer, Failure, FhirJson, resource_pieces};
 
 /// 201 when a certificate was issued, 200 when none of the entries could be; each entry has its
 /// own status.
@@ -20,21 +20,18 @@ pub(super) async fn submit_health_event(
     FhirJson(batch): FhirJson,
 ) -> Answer {
     expect_bundle(&batch)?;
+    expect_entries(&batch, application.maximum_batch_entries)?;
     let generation = application.generation_for(caller.as_ref());
     let submitted = in_flight.finish(async move { generation.submit_health_event(batch).await });
     let response = submitted.await?;
-    let mut is_created = false;
-    for entry in response["entry"].as_array().into_iter().flatten() {
-        let answered = &entry["response"];
-        is_created |= answered.get("location").is_some();
-        counted::entry(answered["status"].as_str().unwrap_or_default());
-    }
+    response.statuses().for_each(counted::event);
+    let is_created = response.statuses().any(|status| status == 201);
     let status = if is_created {
         StatusCode::CREATED
     } else {
         StatusCode::OK
     };
-    Ok(resource(status, &response))
+    Ok(resource_pieces(status, response.into_pieces().collect()))
 }
 
 fn expect_bundle(batch: &Value) -> Result<(), Failure> {
@@ -54,5 +51,18 @@ fn expect_bundle(batch: &Value) -> Result<(), Failure> {
     Err(Failure::new(
         status,
         Issue::error(code, "resourceType", text),
+    ))
+}
+
+/// The answer has a document for each entry, and is held until all are issued.
+fn expect_entries(batch: &Value, most: usize) -> Result<(), Failure> {
+    let entries = batch.get("entry").and_then(Value::as_array);
+    if entries.is_none_or(|entries| entries.len() <= most) {
+        return Ok(());
+    }
+    let text = format!("a batch has {most} entries at most; send the others in another one");
+    Err(Failure::new(
+        StatusCode::PAYLOAD_TOO_LARGE,
+        Issue::error(IssueType::TooLong, "Bundle.entry", text),
     ))
 }

@@ -176,3 +176,17 @@ async fn overload_is_told_with_when_to_come_again() {
     }
     assert!(refused > 0 && refused < 16, "{refused} of 16 refused");
 }
+
+#[tokio::test]
+async fn a_batch_has_an_end() {
+    let runner = Runner::configured(&[("MEDIATOR_SERVER__MAXIMUM_BATCH_ENTRIES", "3")]);
+    let answer = runner.post("/ddcc", &batch((0..4).map(vaccination))).await;
+    let issue = answer.issue(413);
+    assert_eq!(issue["code"], "too-long");
+    assert_eq!(issue["expression"][0], "Bundle.entry");
+    let answer = runner.post("/ddcc", &batch((0..3).map(vaccination))).await;
+    let response = answer.resource(201, "Bundle");
+    assert_eq!(response["entry"].as_array().unwrap().len(), 3);
+    let length: usize = answer.header("content-length").parse().unwrap();
+    assert_eq!(length, answer.body.len());
+}
