@@ -26,6 +26,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::middleware::from_fn_with_state;
 use axum::serve::Listener as _;
+use futures::future::OptionFuture;
 use mediator_core::mediator::{Mediator, MediatorError};
 use mediator_core::pushed_configuration::{PushedConfiguration, PushedConfigurationError};
 use mediator_core::server::{
@@ -158,18 +159,22 @@ async fn serve(mut configuration: Configuration, rules: Option<Rules>) -> Result
             })
             .merge(map_server),
         );
-    let (audit, audited) = RefusalAudit::start(&service);
-    match rules {
+    let audited = match rules {
         Some(rules) => {
+            let (audit, audited) = RefusalAudit::start(&service);
             fetch_keys(&rules);
             mediator = mediator
                 .layer(from_fn_with_state(Arc::new(rules.clone()), access::enforce))
                 .layer(rules.authentication_layer(audit, requesters));
+            Some(audited)
         }
-        None => tracing::warn!(
-            "everyone who reaches this server may do everything; see the section access of the configuration"
-        ),
-    }
+        None => {
+            tracing::warn!(
+                "everyone who reaches this server may do everything; see the section access of the configuration"
+            );
+            None
+        }
+    };
     if let Some(openhim) = registration::client(&configuration.openhim)? {
         let period = Duration::from_secs(configuration.openhim.heartbeat_seconds);
         mediator = mediator.openhim(openhim).heartbeat_period(period);
@@ -187,16 +192,18 @@ async fn serve(mut configuration: Configuration, rules: Option<Rules>) -> Result
     tokio::spawn(async move {
         finish_interrupted::at_start(&interrupted).await;
     });
+    let asked = count_signals();
     let stopped = tokio::select! {
-        stopped = mediator.run_on(listener, shutdown_signal()) => stopped?,
+        stopped = mediator.run_on(listener, asked_to_end(asked.clone(), 1)) => stopped?,
         () = apply_settings(&configuration, &service, pushed.subscribe(), &settings) => return Ok(()),
-        () = asked_twice() => {
+        // Whoever presses Ctrl-C again does not want to wait.
+        () = asked_to_end(asked, 2) => {
             tracing::warn!("ended at once; what was accepted is issued at the next start");
             return Ok(());
         }
     };
     // The mediator has ended, and so has who told of refusals and reads.
-    let audited = async { tokio::join!(audited, disclosed) };
+    let audited = async { tokio::join!(OptionFuture::from(audited), disclosed) };
     if timeout(AUDIT_GRACE, audited).await.is_err() {
         tracing::warn!("ended before everything was in the audit");
     }
@@ -270,10 +277,23 @@ async fn apply_settings(
     }
 }
 
-/// Whoever presses Ctrl-C again does not want to wait.
-async fn asked_twice() {
-    shutdown_signal().await;
-    shutdown_signal().await;
+/// How often this process was asked to end.
+fn count_signals() -> watch::Receiver<usize> {
+    let (asked, count) = watch::channel(0);
+    tokio::spawn(async move {
+        loop {
+            shutdown_signal().await;
+            asked.send_modify(|count| *count += 1);
+        }
+    });
+    count
+}
+
+async fn asked_to_end(mut asked: watch::Receiver<usize>, times: usize) {
+    if asked.wait_for(|count| *count >= times).await.is_err() {
+        // Nobody counts any more, and nobody asks.
+        std::future::pending().await
+    }
 }
 
 fn server(configuration: &Configuration, service: &GenerationService) -> Server {

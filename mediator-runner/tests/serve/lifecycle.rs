@@ -16,11 +16,10 @@ async fn what_was_issued_is_there_after_a_restart() {
     let document = answer.resource(200, "Bundle");
     runner.terminate();
     assert!(runner.wait().success());
-    assert!(
-        runner.log().contains("everything was finished"),
-        "{}",
-        runner.log()
-    );
+    let log = runner.log();
+    assert!(log.contains("everything was finished"), "{log}");
+    assert!(!log.contains("before everything"), "{log}");
+    assert_eq!(log.matches("asked to end by SIGTERM").count(), 1, "{log}");
 
     let runner = Runner::in_directory(Arc::clone(&runner.data_directory), &[]);
     let again = runner.post(GENERATE, &vaccination(1)).await;
