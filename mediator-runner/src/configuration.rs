@@ -15,7 +15,8 @@ pub(crate) use arguments::ConfigurationArguments;
 pub(crate) use mistake::ConfigurationError;
 pub(crate) use sections::{
     Access, BackEndSetupError, Card, ClientCertificates, Configuration, Jobs, Ledger, LogFormat,
-    OpenHim, OpenHimAccess, OpenHimAuthentication, Permissions, Tls, Tokens, Verification,
+    OpenHim, OpenHimAccess, OpenHimAuthentication, Permissions, Telemetry, Tls, Tokens,
+    Verification,
 };
 
 use std::path::Path;

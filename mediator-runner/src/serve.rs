@@ -16,6 +16,7 @@ mod pushed_settings;
 mod qr_code;
 mod signer_check;
 mod submit;
+mod telemetry;
 mod trust;
 mod verify;
 
@@ -34,6 +35,7 @@ use mediator_core::server::{
 };
 use mediator_ddcc::generation_service::GenerationService;
 use mediator_ddcc::recorded;
+use tokio::runtime::Runtime;
 use tokio::sync::watch;
 use tokio::time::timeout;
 
@@ -86,8 +88,8 @@ enum ServeError {
     PushedConfiguration(#[from] PushedConfigurationError),
     #[error(transparent)]
     Mediator(#[from] MediatorError),
-    #[error("the runtime does not start: {0}")]
-    Runtime(#[from] std::io::Error),
+    #[error("the address that is listened on is unknown: {0}")]
+    Address(#[from] std::io::Error),
 }
 
 /// Runs the command.
@@ -100,10 +102,26 @@ pub(crate) fn run(arguments: &Arguments) -> ExitCode {
         Ok(rules) => rules,
         Err(error) => return configuration::command::report(&error),
     };
-    logging::start(&configuration);
-    let served = tokio::runtime::Runtime::new()
-        .map_err(ServeError::from)
-        .and_then(|runtime| runtime.block_on(serve(configuration, rules)));
+    let runtime = match Runtime::new() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            return configuration::command::report(&format!("the runtime does not start: {error}"));
+        }
+    };
+    let telemetry = match telemetry::start(&configuration.telemetry, runtime.handle()) {
+        Ok(telemetry) => telemetry,
+        Err(error) => return configuration::command::report(&error),
+    };
+    logging::start_beside(&configuration, telemetry.as_ref());
+    let served = runtime.block_on(async {
+        let served = serve(configuration, rules).await;
+        if let Some(telemetry) = telemetry
+            && let Err(error) = telemetry.shutdown().await
+        {
+            tracing::warn!("{error}");
+        }
+        served
+    });
     match served {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

@@ -7,6 +7,7 @@ mod ledger;
 mod map_server;
 mod openhim;
 mod signing;
+mod telemetry;
 mod tls;
 mod transformer;
 
@@ -28,6 +29,7 @@ pub(crate) use ledger::Ledger;
 pub(crate) use map_server::MapServer;
 pub(crate) use openhim::{OpenHim, OpenHimAuthentication};
 pub(crate) use signing::Signing;
+pub(crate) use telemetry::Telemetry;
 pub(crate) use tls::{ClientCertificates, Tls};
 pub(crate) use transformer::Transformer;
 
@@ -53,6 +55,7 @@ pub(crate) struct Configuration {
     pub(crate) openhim: OpenHim,
     pub(crate) jobs: Jobs,
     pub(crate) log: Log,
+    pub(crate) telemetry: Telemetry,
 }
 
 /// Who issues.
@@ -162,6 +165,7 @@ impl Configuration {
             openhim: OpenHim::read(&mut root.section("openhim")),
             jobs: Jobs::read(&mut root.section("jobs")),
             log: Log::read(&mut root.section("log")),
+            telemetry: Telemetry::read(&mut root.section("telemetry")),
         }
     }
 

@@ -19,6 +19,7 @@ mod lifecycle;
 mod map_server;
 mod refusals;
 mod rotation;
+mod telemetry;
 mod token;
 mod two_processes;
 mod vault;
