@@ -12,14 +12,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rusqlite::{Connection, ErrorCode, OpenFlags};
-use sqlx::migrate::{MigrateError, Migrator};
+use sqlx::migrate::MigrateError;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqliteSynchronous};
 use sqlx::{ConnectOptions as _, Connection as _};
 
 use self::readers::Readers;
 use self::writer::Writer;
-
-static MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
+use crate::migrations;
 
 /// Pages of the log (4 KiB each) that are collected before they are moved into the database file: a
 /// page that changes often is moved once for all changes.
@@ -199,7 +198,7 @@ fn connect(path: &Path, mode: OpenFlags) -> Result<Connection, rusqlite::Error> 
 }
 
 async fn migrate(connection: &mut SqliteConnection, path: &Path) -> Result<(), DatabaseError> {
-    match MIGRATIONS.run(connection).await {
+    match migrations::SQLITE.run(connection).await {
         Ok(()) => Ok(()),
         Err(MigrateError::VersionMissing(_) | MigrateError::VersionTooNew(..)) => {
             Err(DatabaseError::Newer {
@@ -284,8 +283,8 @@ mod tests {
         prepare_file(&path).unwrap();
         let options = SqliteConnectOptions::new().filename(&path);
         let mut connection = options.connect().await.unwrap();
-        let mut first = sqlx::migrate!("migrations/sqlite");
-        first.migrations = first.migrations.iter().take(1).cloned().collect();
+        let first = migrations::SQLITE.iter().take(1).cloned().collect();
+        let first = sqlx::migrate::Migrator::with_migrations(first);
         first.run(&mut connection).await.unwrap();
         sqlx::raw_sql(
             r#"INSERT INTO resource VALUES ('List', 'l', 3, '2026-01-01T00:00:00Z',

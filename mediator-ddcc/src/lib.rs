@@ -18,6 +18,7 @@ mod holder_queue;
 mod in_work;
 pub mod json_text;
 pub mod ledger;
+mod migrations;
 pub mod operation_outcome;
 pub mod questionnaire;
 pub mod recorded;

@@ -15,7 +15,6 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use serde_json::Value;
-use sqlx::migrate::Migrator;
 use sqlx::postgres::{PgConnection, PgRow};
 use sqlx::{AssertSqlSafe, Row as _};
 use tokio::sync::Mutex;
@@ -27,8 +26,7 @@ use super::sqlite::SqliteLedger;
 use super::stored_event::StoredEvent;
 use super::{Event, EventKey, EventState, Ledger, LedgerError, key_hash, now};
 use crate::event_identity::new_event_id;
-
-static MIGRATIONS: Migrator = sqlx::migrate!("migrations/postgresql");
+use crate::migrations;
 
 /// What is tested is newer than the first that has everything that is used.
 const LEAST_VERSION: i32 = 13;
@@ -358,7 +356,9 @@ impl Inner {
                     sqlx::raw_sql(AssertSqlSafe(wait))
                         .execute(&mut *connection)
                         .await?;
-                    let made = MIGRATIONS.run_direct(None, connection, false).await;
+                    let made = migrations::POSTGRESQL
+                        .run_direct(None, connection, false)
+                        .await;
                     sqlx::raw_sql("RESET statement_timeout")
                         .execute(connection)
                         .await?;
