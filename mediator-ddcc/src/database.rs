@@ -188,7 +188,7 @@ impl Database {
     }
 }
 
-fn connect(path: &Path, mode: OpenFlags) -> Result<Connection, rusqlite::Error> {
+pub(crate) fn connect(path: &Path, mode: OpenFlags) -> Result<Connection, rusqlite::Error> {
     let connection = Connection::open_with_flags(path, mode | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
     connection.busy_timeout(WAIT)?;
     connection.pragma_update(None, "cache_size", -CACHE)?;

@@ -5,6 +5,7 @@ mod certificates;
 mod check;
 mod clock;
 mod data_directory;
+mod documents_to_move;
 mod finding;
 mod http_back_end;
 mod ledger;
@@ -93,6 +94,7 @@ fn checks(configuration: &Configuration, limit: Duration) -> Vec<Check> {
     checks.extend(certificates::checks(configuration));
     checks.push(signing::check(configuration));
     checks.extend(repository::check(configuration, limit));
+    checks.extend(documents_to_move::check(configuration));
     checks.extend(ledger::check(configuration, limit));
     checks.extend(transformer::check(configuration, limit));
     checks.extend(token_issuer::check(configuration, limit));

@@ -12,6 +12,7 @@ mod jwks;
 mod map_server;
 mod media_type;
 mod metadata;
+mod move_documents;
 mod pushed_settings;
 mod qr_code;
 mod signer_check;
@@ -35,6 +36,7 @@ use mediator_core::server::{
 };
 use mediator_ddcc::generation_service::GenerationService;
 use mediator_ddcc::recorded;
+use mediator_ddcc::repository::moving;
 use tokio::runtime::Runtime;
 use tokio::sync::watch;
 use tokio::time::timeout;
@@ -42,7 +44,7 @@ use tokio::time::timeout;
 use crate::configuration::{self, ClientCertificates, Configuration, ConfigurationArguments, Tls};
 use crate::logging;
 use crate::registration::{self, OpenHimSetupError};
-use crate::service::{self, StartError};
+use crate::service::{self, StartError, Started};
 
 pub(crate) use access::{AccessError, bearer_tokens, credentials_of_channels};
 use access::{RefusalAudit, Requesters, Rules};
@@ -136,7 +138,7 @@ async fn serve(mut configuration: Configuration, rules: Option<Rules>) -> Result
     let listener = listen(configuration.server.listen).await?;
     // Of port 0 the system made another one.
     configuration.server.listen = listener.local_addr()?;
-    let service = service::start(&configuration).await?;
+    let Started { service, moving } = service::start(&configuration).await?;
     let mediator_config = registration::of(&configuration)?;
     let pushed = PushedConfiguration::<PushedSettings>::new(&mediator_config)?;
     let trusted_keys = trusted_keys(&configuration.verification)?;
@@ -177,6 +179,9 @@ async fn serve(mut configuration: Configuration, rules: Option<Rules>) -> Result
             })
             .merge(map_server),
         );
+    if let Some(moving) = &moving {
+        mediator = mediator.job(move_documents::job(moving));
+    }
     let audited = match rules {
         Some(rules) => {
             let (audit, audited) = RefusalAudit::start(&service);
@@ -205,7 +210,12 @@ async fn serve(mut configuration: Configuration, rules: Option<Rules>) -> Result
     );
     counted::describe();
     recorded::describe_metrics();
+    moving::describe_metrics();
     signer_check::follow_expiry(Arc::clone(&service.ports().signer));
+    if let Some(moving) = moving {
+        // What comes of it is in the log, and in the next run of the job.
+        tokio::spawn(async move { move_documents::run(&moving).await });
+    }
     let interrupted = service.clone();
     tokio::spawn(async move {
         finish_interrupted::at_start(&interrupted).await;

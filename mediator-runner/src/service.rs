@@ -16,6 +16,7 @@ use mediator_ddcc::generation_service::{GenerationService, Ports, ServiceSetting
 use mediator_ddcc::ledger::LedgerError;
 use mediator_ddcc::questionnaire::{QuestionnaireError, Questionnaires};
 use mediator_ddcc::repository::RepositoryError;
+use mediator_ddcc::repository::moving::MovingRepository;
 use mediator_ddcc::signing::development_pki::DevelopmentPkiError;
 use mediator_ddcc::signing::key_file::KeyFileError;
 use mediator_ddcc::signing::vault::VaultSettingsError;
@@ -26,7 +27,8 @@ use mediator_ddcc::transformer::{LoadError, UploadedDefinitions};
 
 use crate::configuration::{BackEndSetupError, Card, Configuration};
 
-const DATABASE: &str = "ddcc.sqlite";
+/// The embedded database, in the data directory.
+pub(crate) const DATABASE: &str = "ddcc.sqlite";
 
 /// Why the service does not start.
 #[derive(Debug, thiserror::Error)]
@@ -152,19 +154,27 @@ fn note<T>(mistakes: &mut Vec<StartError>, result: Result<T, StartError>) -> Opt
     result.map_err(|mistake| mistakes.push(mistake)).ok()
 }
 
-/// Opens everything that the configuration names: a service that is ready to issue. On first use this makes the data directory,
-/// and development keys when no others are configured.
+/// A service that is ready to issue.
+pub(crate) struct Started {
+    pub(crate) service: GenerationService,
+    /// Where documents of the embedded database are not in the configured FHIR server yet.
+    pub(crate) moving: Option<MovingRepository>,
+}
+
+/// Opens everything that the configuration names. On first use this makes the data directory, and
+/// development keys when no others are configured.
 ///
 /// # Errors
 /// Every mistake in the operator's files at once, before anything is made; else the one that
 /// stopped it.
-pub(crate) async fn start(configuration: &Configuration) -> Result<GenerationService, StartError> {
+pub(crate) async fn start(configuration: &Configuration) -> Result<Started, StartError> {
     let parts = Parts::read(configuration).map_err(StartError::Several)?;
     let signer = signer::open(configuration).await?;
     let database = Database::open(&configuration.data_directory.join(DATABASE)).await?;
+    let (repository, moving) = repository::open(configuration, &database).await?;
     let ports = Ports {
         transformer: parts.transformer.into_transformer(),
-        repository: repository::open(configuration, &database).await?,
+        repository,
         signer,
         ledger: ledger::open(configuration, &database).await?,
     };
@@ -175,7 +185,10 @@ pub(crate) async fn start(configuration: &Configuration) -> Result<GenerationSer
         questionnaires: parts.questionnaires,
         public_base_url: public_base_url(configuration),
     };
-    Ok(GenerationService::new(ports, settings))
+    Ok(Started {
+        service: GenerationService::new(ports, settings),
+        moving,
+    })
 }
 
 /// What clients have uploaded to `/fhir`, beside the configured maps.

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::registration::document_reference_id;
-use super::{URI, derived, urn};
+use super::{URI, derived, urn, without_version};
 use crate::core_data_set::Identifier;
 
 /// `Identifier.system` of an HCID whose request names none: the guide writes `urn:HCID:value`.
@@ -41,13 +41,7 @@ pub fn place_of(folder: &Value, document_id: Uuid) -> Option<usize> {
     let wanted = document_reference_id(document_id).to_string();
     entries(folder)
         .iter()
-        .position(|entry| {
-            entry
-                .pointer("/item/reference")
-                .and_then(Value::as_str)
-                .and_then(target)
-                == Some(("DocumentReference", &wanted))
-        })
+        .position(|entry| item(entry) == Some(("DocumentReference", &wanted)))
         .map(|index| index + 1)
 }
 
@@ -89,11 +83,8 @@ pub(super) fn new(hcid: &Identifier, patient_id: &str) -> Value {
 /// The folder with this document; where it is there already, at its place.
 pub(super) fn with_document(mut folder: Value, document_id: Uuid, issued_at: &Value) -> Value {
     let is_there = place_of(&folder, document_id).is_some();
+    without_version(&mut folder);
     if let Some(object) = folder.as_object_mut() {
-        if let Some(meta) = object.get_mut("meta").and_then(Value::as_object_mut) {
-            meta.remove("versionId");
-            meta.remove("lastUpdated");
-        }
         object.insert("date".to_owned(), issued_at.clone());
         let entries = object.entry("entry").or_insert_with(|| json!([]));
         if let Some(entries) = entries.as_array_mut()
@@ -106,6 +97,29 @@ pub(super) fn with_document(mut folder: Value, document_id: Uuid, issued_at: &Va
     folder
 }
 
+/// A List with the entries of another version of it that it lacks, behind its own: the places that
+/// documents have in a folder stay. `None` when it lacks none.
+pub(crate) fn merged(mut list: Value, other: &Value) -> Option<Value> {
+    let is_there = |entry: &&Value| {
+        let wanted = item(entry);
+        wanted.is_some() && entries(&list).iter().any(|known| item(known) == wanted)
+    };
+    let missing: Vec<Value> = entries(other)
+        .iter()
+        .filter(|entry| !is_there(entry))
+        .cloned()
+        .collect();
+    if missing.is_empty() {
+        return None;
+    }
+    let known = list.as_object_mut()?.entry("entry");
+    known
+        .or_insert_with(|| json!([]))
+        .as_array_mut()?
+        .extend(missing);
+    Some(list)
+}
+
 /// The namespace that an HCID is in.
 pub(super) fn system(hcid: &Identifier) -> &str {
     hcid.system.as_deref().unwrap_or(HCID_SYSTEM)
@@ -116,6 +130,11 @@ fn entries(folder: &Value) -> &[Value] {
         .get("entry")
         .and_then(Value::as_array)
         .map_or(&[], Vec::as_slice)
+}
+
+/// Type and id of what an entry is about.
+fn item(entry: &Value) -> Option<(&str, &str)> {
+    target(entry.pointer("/item/reference")?.as_str()?)
 }
 
 /// Type and id of a literal reference, also an absolute one or one to a version.
@@ -191,6 +210,19 @@ mod tests {
         folder = with_document(folder, Uuid::from_u128(7), &json!("2021-04-07T10:00:00Z"));
         assert_eq!(folder["entry"].as_array().map(Vec::len), Some(2));
         assert_eq!(place_of(&folder, Uuid::from_u128(7)), Some(1));
+    }
+
+    #[test]
+    fn what_only_another_version_has_is_added_behind() {
+        let here = folder_of(&[7, 3]);
+        assert_eq!(merged(here.clone(), &folder_of(&[3])), None);
+        let both = merged(here, &folder_of(&[5, 3, 9])).unwrap_or_default();
+        let places = [7, 3, 5, 9].map(|document| place_of(&both, Uuid::from_u128(document)));
+        assert_eq!(places, [Some(1), Some(2), Some(3), Some(4)]);
+        assert_eq!(entries(&both).len(), 4);
+        let empty = new(&hcid(None, "1"), "p");
+        let filled = merged(empty, &folder_of(&[5])).unwrap_or_default();
+        assert_eq!(place_of(&filled, Uuid::from_u128(5)), Some(1));
     }
 
     #[test]

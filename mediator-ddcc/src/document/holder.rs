@@ -16,23 +16,66 @@ use crate::fhir_date;
 ///    spacing.
 #[must_use]
 pub fn is_same(patient: &Value, core_data_set: &CoreDataSet) -> bool {
-    let birth_date = patient.get("birthDate").and_then(Value::as_str);
-    if let (Some(known), Some(claimed)) = (birth_date, core_data_set.birth_date.as_deref())
-        && contradict(known, claimed)
-    {
-        return false;
+    let identifier = core_data_set.identifier.as_ref();
+    Claim {
+        birth_date: core_data_set.birth_date.as_deref(),
+        identifiers: identifier
+            .map(|claimed| (claimed.system.as_deref(), claimed.value.as_str()))
+            .into_iter()
+            .collect(),
+        names: vec![folded(&core_data_set.name)],
     }
-    if let Some(claimed) = &core_data_set.identifier {
-        let mut known = array(patient, "identifier")
-            .filter(|known| text(known, "system") == claimed.system.as_deref())
-            .filter_map(|known| text(known, "value"))
-            .peekable();
-        if known.peek().is_some() {
-            return known.any(|known| known == claimed.value);
+    .is_of(patient)
+}
+
+/// Whether two Patients are the same person, by the same rules.
+#[must_use]
+pub fn are_same(patient: &Value, other: &Value) -> bool {
+    Claim::of(other).is_of(patient)
+}
+
+/// What is said of a person.
+struct Claim<'a> {
+    birth_date: Option<&'a str>,
+    /// System and value.
+    identifiers: Vec<(Option<&'a str>, &'a str)>,
+    /// Folded.
+    names: Vec<String>,
+}
+
+impl<'a> Claim<'a> {
+    fn of(patient: &'a Value) -> Self {
+        Self {
+            birth_date: text(patient, "birthDate"),
+            identifiers: array(patient, "identifier")
+                .filter_map(|known| Some((text(known, "system"), text(known, "value")?)))
+                .collect(),
+            names: array(patient, "name")
+                .map(|name| folded(&full_name(name)))
+                .collect(),
         }
     }
-    let claimed = folded(&core_data_set.name);
-    array(patient, "name").any(|name| folded(&full_name(name)) == claimed)
+
+    fn is_of(&self, patient: &Value) -> bool {
+        let known = Claim::of(patient);
+        if let (Some(known), Some(claimed)) = (known.birth_date, self.birth_date)
+            && contradict(known, claimed)
+        {
+            return false;
+        }
+        let is_in_same_system = |(system, _): &(Option<&str>, &str)| {
+            self.identifiers
+                .iter()
+                .any(|(claimed, _)| claimed == system)
+        };
+        if known.identifiers.iter().any(is_in_same_system) {
+            return known
+                .identifiers
+                .iter()
+                .any(|known| self.identifiers.contains(known));
+        }
+        known.names.iter().any(|name| self.names.contains(name))
+    }
 }
 
 /// Whether no day is in both FHIR dates.
@@ -135,6 +178,31 @@ mod tests {
     #[case::arabic(["أولوس أجيريوس", "2003-03-03", ""], ["أولوس  أجيريوس", "2003", ""], true)]
     fn rule(#[case] known: [&str; 3], #[case] claimed: [&str; 3], #[case] expected: bool) {
         assert_eq!(same(known, claimed), expected);
+    }
+
+    #[rstest]
+    #[case::equal(json!({}), true)]
+    #[case::born_on_another_day(json!({"birthDate": "1815-12-11"}), false)]
+    #[case::other_name_same_identifier(json!({"name": [{"text": "Ada Lovelace"}]}), true)]
+    #[case::one_identifier_in_common(
+        json!({"identifier": [{"system": "urn:p", "value": "2"}, {"system": "urn:p", "value": "1"}]}),
+        true
+    )]
+    #[case::no_identifier_in_common(json!({"identifier": [{"system": "urn:p", "value": "2"}]}), false)]
+    #[case::identifier_of_another_system(
+        json!({"identifier": [{"system": "urn:q", "value": "2"}]}),
+        true
+    )]
+    #[case::without_anything_in_common(json!({"identifier": [], "name": [{"text": "Bob"}]}), false)]
+    fn two_patients_are_compared_likewise(#[case] changes: Value, #[case] expected: bool) {
+        let patient = json!({"birthDate": "1815-12-10", "name": [{"text": "Ada"}],
+            "identifier": [{"system": "urn:p", "value": "1"}]});
+        let mut other = patient.clone();
+        for (name, value) in changes.as_object().unwrap() {
+            other[name] = value.clone();
+        }
+        assert_eq!(are_same(&patient, &other), expected);
+        assert_eq!(are_same(&other, &patient), expected);
     }
 
     #[test]

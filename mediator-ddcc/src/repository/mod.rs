@@ -1,6 +1,7 @@
 //! Where FHIR resources are kept: any FHIR R4 server, or the embedded SQLite one.
 
 pub(crate) mod document_of_composition;
+pub mod moving;
 pub mod rest;
 pub mod sqlite;
 

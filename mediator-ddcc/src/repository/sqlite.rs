@@ -4,6 +4,7 @@ mod held;
 mod reference;
 mod search;
 mod transaction;
+mod unmoved;
 
 use std::sync::Arc;
 
@@ -15,6 +16,9 @@ use self::transaction::{Executed, Transaction};
 use super::{FhirRepository, RepositoryError};
 use crate::database::{Database, DatabaseError};
 use crate::document::registration::Registration;
+
+pub(super) use unmoved::{Key, UnmovedResource};
+pub use unmoved::{Unmoved, unmoved_in};
 
 /// Keeps FHIR resources in a [`Database`], each in its current version.
 ///

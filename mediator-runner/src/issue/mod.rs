@@ -73,9 +73,8 @@ pub(crate) fn run(arguments: Arguments) -> ExitCode {
 async fn issue(arguments: Arguments, configuration: &Configuration) -> Result<bool, String> {
     let inputs = Inputs::open(&arguments.inputs)?;
     let folder = Arc::new(Folder::create(&arguments.out)?);
-    let service = service::start(configuration)
-        .await
-        .map_err(|error| error.to_string())?;
+    let started = service::start(configuration).await;
+    let service = started.map_err(|error| error.to_string())?.service;
     // Better said once than for each event.
     let ledger = &service.ports().ledger;
     ledger

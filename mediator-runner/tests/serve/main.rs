@@ -17,6 +17,7 @@ mod guarded_fhir_server;
 mod ledger;
 mod lifecycle;
 mod map_server;
+mod moving_documents;
 mod refusals;
 mod rotation;
 mod telemetry;

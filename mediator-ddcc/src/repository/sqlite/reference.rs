@@ -13,6 +13,35 @@ pub(super) fn resolve(resource: &mut Value, locations: &HashMap<String, String>)
     }
 }
 
+/// Type and id of every resource of this repository that `resource` refers to.
+pub(super) fn targets(resource: &Value) -> Vec<(&str, &str)> {
+    let mut targets = Vec::new();
+    collect(resource, &mut targets);
+    targets
+}
+
+fn collect<'a>(value: &'a Value, targets: &mut Vec<(&'a str, &'a str)>) {
+    match value {
+        Value::Object(object) => {
+            for (name, value) in object {
+                match value {
+                    Value::String(text) if is_name(name) => targets.extend(target(text)),
+                    _ => collect(value, targets),
+                }
+            }
+        }
+        Value::Array(values) => values.iter().for_each(|value| collect(value, targets)),
+        _ => {}
+    }
+}
+
+fn target(reference: &str) -> Option<(&str, &str)> {
+    let mut parts = reference.split('/');
+    let target = (parts.next()?, parts.next()?);
+    // Of more parts it is an absolute reference, unless they name a version.
+    matches!(parts.next(), None | Some("_history")).then_some(target)
+}
+
 /// Whether an element of this name refers to something.
 pub(super) fn is_name(name: &str) -> bool {
     matches!(name, "reference" | "url")
