@@ -487,6 +487,34 @@ async fn an_interrupted_event_is_finished_once(#[case] after: bool) {
     assert_eq!(certificate.place, 1);
 }
 
+#[tokio::test]
+async fn an_identifier_that_a_later_dose_states_finds_every_document_of_the_holder() {
+    let fixture = Fixture::new().await;
+    let mut first = vaccination();
+    let items = first["item"].as_array_mut().unwrap();
+    items.retain(|item| item["linkId"] != "identifier");
+    let mut second = with("dose", json!({"valueInteger": 2}));
+    second["identifier"]["value"] = json!("second dose");
+    let mut found = Vec::new();
+    for event in [first, second] {
+        fixture
+            .service
+            .generate_health_certificate(event)
+            .await
+            .unwrap();
+        let criteria = [("patient.identifier", "X4711082"), ("status", "current")];
+        let references = fixture
+            .repository
+            .search("DocumentReference", &criteria)
+            .await
+            .unwrap();
+        let is_of_document = |found: &&Value| found["content"][0]["attachment"]["url"].is_string();
+        found.push(references.iter().filter(is_of_document).count());
+    }
+    assert_eq!(found, [0, 2]);
+    assert_eq!(fixture.count("Patient").await, 1);
+}
+
 /// A signer whose key is away.
 struct Away(Arc<dyn Signer>);
 

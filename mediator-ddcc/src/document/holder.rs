@@ -1,6 +1,6 @@
 //! Whether an HCID's folder is the holder's own.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use unicode_normalization::UnicodeNormalization as _;
 
 use crate::core_data_set::CoreDataSet;
@@ -32,6 +32,25 @@ pub fn is_same(patient: &Value, core_data_set: &CoreDataSet) -> bool {
 #[must_use]
 pub fn are_same(patient: &Value, other: &Value) -> bool {
     Claim::of(other).is_of(patient)
+}
+
+/// The Patient with the core data set's identifier; `None` when it has it. Who searches by an
+/// identifier (`patient.identifier`) finds what refers to a Patient that has it.
+#[must_use]
+pub fn with_identifier(patient: &Value, core_data_set: &CoreDataSet) -> Option<Value> {
+    let claimed = core_data_set.identifier.as_ref()?;
+    let is_claimed = |known: &Value| {
+        text(known, "system") == claimed.system.as_deref()
+            && text(known, "value") == Some(&claimed.value)
+    };
+    if array(patient, "identifier").any(is_claimed) {
+        return None;
+    }
+    let mut patient = patient.clone();
+    let identifiers = patient.as_object_mut()?.entry("identifier");
+    let identifiers = identifiers.or_insert_with(|| json!([]));
+    identifiers.as_array_mut()?.push(json!(claimed));
+    Some(patient)
 }
 
 /// What is said of a person.
@@ -129,7 +148,6 @@ mod tests {
     #![allow(clippy::unwrap_used, reason = "tests")]
 
     use rstest::rstest;
-    use serde_json::json;
 
     use super::*;
     use crate::codes::testing::vaccination;
@@ -213,6 +231,21 @@ mod tests {
         assert!(!is_same(&patient("1"), &core));
         core.identifier = None;
         assert!(is_same(&patient("1"), &core));
+    }
+
+    #[test]
+    fn an_identifier_that_is_new_is_added_once() {
+        let mut core: CoreDataSet = serde_json::from_value(vaccination()).unwrap();
+        let with = |system: &str, value: &str| json!({"system": system, "value": value});
+        core.identifier = Some(serde_json::from_value(with("urn:p", "1")).unwrap());
+        let added = with_identifier(&json!({"resourceType": "Patient"}), &core).unwrap();
+        assert_eq!(added["identifier"], json!([with("urn:p", "1")]));
+        assert_eq!(with_identifier(&added, &core), None);
+        core.identifier = Some(serde_json::from_value(with("urn:q", "1")).unwrap());
+        let added = with_identifier(&added, &core).unwrap();
+        assert_eq!(added["identifier"].as_array().unwrap().len(), 2);
+        core.identifier = None;
+        assert_eq!(with_identifier(&added, &core), None);
     }
 
     #[test]

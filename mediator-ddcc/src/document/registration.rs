@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::content::resource_type;
-use super::{SignedDocument, URI, derived, folder, urn};
+use super::{SignedDocument, URI, derived, folder, urn, without_version};
 use crate::core_data_set::CoreDataSet;
 
 const PATIENT: &str = "Patient";
@@ -74,8 +74,8 @@ impl fmt::Debug for Registration<'_> {
 /// changed or created the folder: read it, check its holder and build again. Registering again
 /// leaves everything as it is but for versions.
 ///
-/// The Patient is stored with the folder's first document only, under an id that follows from the
-/// HCID; everything stored later refers to it.
+/// The Patient is stored with the folder's first document, under an id that follows from the HCID;
+/// everything stored later refers to it.
 ///
 /// # Errors
 /// [`RegistrationError::Folder`] when `folder` names no version or no Patient.
@@ -149,6 +149,15 @@ impl<'a> Registration<'a> {
     /// Adds a resource that is to be stored under its own id.
     pub fn add(&mut self, resource: Value) {
         self.entries.push(put(resource));
+    }
+
+    /// Adds a resource that replaces the version of it that was read.
+    pub fn replace(&mut self, mut resource: Value) {
+        let version = text(&resource, "/meta/versionId").to_owned();
+        without_version(&mut resource);
+        let mut entry = put(resource);
+        entry["request"]["ifMatch"] = json!(format!("W/\"{version}\""));
+        self.entries.push(entry);
     }
 
     /// The transaction of MHD's Provide Document Bundle.

@@ -74,7 +74,7 @@ impl FhirRepository for SqliteRepository {
         let criteria = search::criteria(resource_type, parameters)?;
         let resource_type = resource_type.to_owned();
         self.database
-            .read(move |connection| search(connection, &resource_type, &criteria))
+            .read(move |connection| search(connection, &resource_type, criteria))
             .await
     }
 }
@@ -105,9 +105,14 @@ fn read(
 fn search(
     connection: &Connection,
     resource_type: &str,
-    criteria: &[search::Criterion],
+    mut criteria: Vec<search::Criterion>,
 ) -> Result<Vec<Value>, RepositoryError> {
-    let (sql, values) = search::query(resource_type, criteria);
+    for criterion in &mut criteria {
+        if let Some(of_patients) = criterion.of_patients() {
+            criterion.refer_to(&search(connection, "Patient", vec![of_patients])?);
+        }
+    }
+    let (sql, values) = search::query(resource_type, &criteria);
     let mut select = connection.prepare(&sql).map_err(DatabaseError::from)?;
     let mut rows = select
         .query(params_from_iter(values))
@@ -115,7 +120,7 @@ fn search(
     let mut found = Vec::new();
     while let Some(row) = rows.next().map_err(DatabaseError::from)? {
         let resource = resource(row)?;
-        if search::matches(resource_type, &resource, criteria) {
+        if search::matches(resource_type, &resource, &criteria) {
             found.push(resource);
         }
     }

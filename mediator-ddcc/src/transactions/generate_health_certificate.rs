@@ -318,7 +318,7 @@ impl GenerationService {
         accepted: &ledger::Event,
         event: AcceptableEvent,
     ) -> Result<HealthCertificate, OperationOutcome> {
-        let mut folder = self.folder_of(&event).await?;
+        let mut held = self.held_by_holder(&event).await?;
         let drafting = self.drafting(accepted, &event);
         let draft = self.draft(&drafting).await?;
         let signer = &drafting.signer;
@@ -332,11 +332,12 @@ impl GenerationService {
             .finish(&signature)
             .map_err(|error| internal(&error))?;
         for _ in 0..FOLDER_ATTEMPTS {
-            let registration = self.registration(accepted, &event, &document, folder.as_ref())?;
+            let registration = self.registration(accepted, &event, &document, held.as_ref())?;
             let registered = self.ports.repository.provide_document_bundle(registration);
             match registered.await {
                 Ok(()) => {
-                    let place = document::folder::next_place(folder.as_ref(), accepted.id);
+                    let folder = held.as_ref().map(|held| &held.folder);
+                    let place = document::folder::next_place(folder, accepted.id);
                     return Ok(HealthCertificate {
                         hcid: event.hcid().to_owned(),
                         place,
@@ -357,7 +358,7 @@ impl GenerationService {
                     if let Some(stored) = self.stored_document(accepted.id).await? {
                         return self.read_back(accepted, event, stored).await;
                     }
-                    folder = self.folder_of(&event).await?;
+                    held = self.held_by_holder(&event).await?;
                 }
                 Err(error) => return Err(error.into()),
             }
@@ -371,8 +372,11 @@ impl GenerationService {
         ))
     }
 
-    /// The holder's folder, when there is one.
-    async fn folder_of(&self, event: &AcceptableEvent) -> Result<Option<Value>, OperationOutcome> {
+    /// The holder's folder, when there is one, with the Patient that it is about.
+    async fn held_by_holder(
+        &self,
+        event: &AcceptableEvent,
+    ) -> Result<Option<Held>, OperationOutcome> {
         let repository = &self.ports.repository;
         let id = document::folder::id(&event.core_data_set.certificate.hcid).to_string();
         let Some(folder) = repository.read("List", &id).await? else {
@@ -386,7 +390,7 @@ impl GenerationService {
             .as_ref()
             .is_none_or(|patient| document::holder::is_same(patient, &event.core_data_set));
         if is_same {
-            return Ok(Some(folder));
+            return Ok(Some(Held { folder, patient }));
         }
         Err(OperationOutcome::new(
             409,
@@ -443,15 +447,21 @@ impl GenerationService {
         accepted: &ledger::Event,
         event: &AcceptableEvent,
         document: &'a document::SignedDocument,
-        folder: Option<&Value>,
+        held: Option<&Held>,
     ) -> Result<Registration<'a>, OperationOutcome> {
         let mut registration = document::registration::provide_document_bundle(
             document,
             &event.core_data_set,
             &event.response,
-            folder,
+            held.map(|held| &held.folder),
         )
         .map_err(|error| internal(&error))?;
+        let patient = held.and_then(|held| held.patient.as_ref());
+        if let Some(patient) = patient
+            .and_then(|patient| document::holder::with_identifier(patient, &event.core_data_set))
+        {
+            registration.replace(patient);
+        }
         let hcid = &event.core_data_set.certificate.hcid;
         let id = document::derived(accepted.id, "AuditEvent");
         let audit = audit_event::document_generated(
@@ -482,9 +492,10 @@ impl GenerationService {
                 ),
             )
         };
-        let folder = self.folder_of(&event).await?;
-        let place = folder
-            .and_then(|folder| document::folder::place_of(&folder, accepted.id))
+        let place = self
+            .held_by_holder(&event)
+            .await?
+            .and_then(|held| document::folder::place_of(&held.folder, accepted.id))
             .ok_or_else(broken)?;
         let signer = document::signature::signing_certificate(&document).ok_or_else(broken)?;
         let drafting = self.drafting(accepted, &event);
@@ -515,6 +526,12 @@ impl GenerationService {
             is_new: false,
         })
     }
+}
+
+/// What the repository has of a holder.
+struct Held {
+    folder: Value,
+    patient: Option<Value>,
 }
 
 /// Canonical url of the StructureMap that makes the resources of a core data set.

@@ -4,6 +4,7 @@ use mediator_ddcc::codes::CodeForm;
 use mediator_ddcc::document;
 use mediator_ddcc::repository::FhirRepository as _;
 use serde_json::{Value, json};
+use uuid::Uuid;
 
 use super::{Holder, Mediator, TEST_RESULT, VACCINATION, answer, repository, server, settings};
 
@@ -109,6 +110,53 @@ async fn what_is_registered_is_found_and_leads_to_the_document() {
         .await
         .unwrap();
     assert_eq!(found.len(), 1);
+}
+
+/// MHD's ITI-67: the chain leads over the Patient, which was stored with the first dose.
+#[tokio::test]
+async fn an_identifier_that_a_later_dose_states_finds_every_document_of_the_holder() {
+    let Some(server) = server().await else { return };
+    let repository = repository(&settings(server));
+    let mediator = Mediator::on(repository.clone()).await;
+    let holder = Holder::new();
+    let number = Uuid::new_v4().to_string();
+    let mut first = holder.dose(1);
+    let items = first["item"].as_array_mut().unwrap();
+    items.retain(|item| item["linkId"] != "identifier");
+    let mut second = holder.dose(2);
+    *answer(&mut second, "identifier") = json!({"valueString": number});
+    let mut documents = Vec::new();
+    for event in [first, second, holder.dose(3)] {
+        let found = repository
+            .search("DocumentReference", &[("patient.identifier", &number)])
+            .await
+            .unwrap();
+        // Until the second dose nobody knows it.
+        assert_eq!(found.is_empty(), documents.len() < 2);
+        let service = &mediator.service;
+        match service.generate_health_certificate(event).await {
+            Ok(certificate) => documents.push(format!("Bundle/{}", certificate.document_id)),
+            // The third states another number for the same person.
+            Err(outcome) => assert_eq!((outcome.status, documents.len()), (409, 2)),
+        }
+    }
+    for name in [
+        "patient.identifier",
+        "subject.identifier",
+        "patient:identifier",
+    ] {
+        let criteria = [(name, &*number), ("status", "current")];
+        let found = repository
+            .search("DocumentReference", &criteria)
+            .await
+            .unwrap();
+        let urls = found
+            .iter()
+            .filter_map(|found| found["content"][0]["attachment"]["url"].as_str());
+        let mut urls: Vec<&str> = urls.filter(|url| url.starts_with("Bundle/")).collect();
+        urls.sort_unstable();
+        assert_eq!(urls, documents, "{name}");
+    }
 }
 
 /// The folder is not there yet when both begin, and then it is.

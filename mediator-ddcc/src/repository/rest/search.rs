@@ -33,6 +33,11 @@ impl RestRepository {
                 "there is no such resource type".to_owned(),
             ));
         }
+        let parameters: Vec<(&str, &str)> = parameters
+            .iter()
+            .map(|(name, value)| (chain(name), *value))
+            .collect();
+        let parameters = parameters.as_slice();
         let form = form_urlencoded::Serializer::new(String::new())
             .extend_pairs(parameters)
             .append_pair("_count", PAGE)
@@ -130,6 +135,16 @@ fn check_parameters(
     match parameters.iter().find(|(name, _)| !is_told(name)) {
         Some((name, _)) => Err(unsupported(resource_type, name)),
         None => Ok(()),
+    }
+}
+
+/// The identifier of whom a resource is about, as servers know it: HAPI FHIR has no `:identifier`, and
+/// the Patient has every identifier that is stated beside a reference to it.
+fn chain(parameter: &str) -> &str {
+    match parameter {
+        "patient:identifier" => "patient.identifier",
+        "subject:identifier" => "subject.identifier",
+        _ => parameter,
     }
 }
 

@@ -506,6 +506,18 @@ async fn pages_are_followed_on_the_same_server_only_and_not_for_ever() {
 }
 
 #[tokio::test]
+async fn whom_it_is_about_is_asked_for_by_a_chain() {
+    let empty = json!({"resourceType": "Bundle", "type": "searchset"});
+    let double = Double::start(move |_, _| Some((200, vec![], empty.clone()))).await;
+    let criteria = [("patient:identifier", "2")];
+    let found = double.repository.search("List", &criteria).await;
+    assert_eq!(found.unwrap().len(), 0);
+    let asked = double.asked().remove(0);
+    let (name, value) = url::form_urlencoded::parse(&asked.body).next().unwrap();
+    assert_eq!((&*name, &*value), ("patient.identifier", "2"));
+}
+
+#[tokio::test]
 async fn a_parameter_that_the_server_leaves_out_is_not_supported() {
     let double = Double::start(|asked, url| {
         (asked.path == "/fhir/List/_search").then(|| page(url, None, 0..1))

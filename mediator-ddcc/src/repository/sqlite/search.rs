@@ -164,8 +164,11 @@ pub(super) struct Criterion {
     parameter: Option<(&'static str, Kind)>,
     /// Any of these.
     values: Vec<Wanted>,
+    /// Of `patient.identifier`: references to the Patients that have it, which is enough.
+    patients: Vec<String>,
 }
 
+#[derive(Clone)]
 struct Wanted {
     system: Option<String>,
     value: Option<String>,
@@ -190,12 +193,30 @@ pub(super) fn criteria(
                     .split(',')
                     .map(|value| wanted(kind, name, value))
                     .collect(),
+                patients: Vec::new(),
             })
         })
         .collect()
 }
 
 impl Criterion {
+    /// What finds the Patients of a chain to them.
+    pub(super) fn of_patients(&self) -> Option<Self> {
+        let (parameter, kind) = self.parameter?;
+        (parameter == PATIENT_IDENTIFIER).then(|| Self {
+            parameter: Some(("identifier", kind)),
+            values: self.values.clone(),
+            patients: Vec::new(),
+        })
+    }
+
+    pub(super) fn refer_to(&mut self, patients: &[Value]) {
+        let ids = patients
+            .iter()
+            .filter_map(|patient| patient.get("id")?.as_str());
+        self.patients = ids.map(|id| format!("Patient/{id}")).collect();
+    }
+
     /// A system alone is not: the index is without identifiers that repeat the id.
     fn is_in_the_index(&self) -> bool {
         self.parameter
@@ -231,6 +252,13 @@ pub(super) fn query(resource_type: &str, criteria: &[Criterion]) -> (String, Vec
                     sql.push_str(" UNION SELECT ?");
                     values.push(Some(id.to_owned()));
                 }
+                for patient in &criterion.patients {
+                    sql.push_str(
+                        " UNION SELECT i.id FROM search_index i \
+                         WHERE i.resource_type = ? AND i.parameter = 'patient' AND i.value = ?",
+                    );
+                    values.extend([Some(resource_type.to_owned()), Some(patient.clone())]);
+                }
                 sql.push(')');
             }
             Some(_) => {}
@@ -248,10 +276,12 @@ pub(super) fn matches(resource_type: &str, resource: &Value, criteria: &[Criteri
             // The query asked for these ids.
             return true;
         };
-        rows.iter()
-            .filter(|row| row.parameter == parameter)
-            .any(|row| {
-                criterion.values.iter().any(|wanted| {
+        rows.iter().any(|row| {
+            if row.parameter == "patient" && criterion.patients.contains(&row.value) {
+                return true;
+            }
+            row.parameter == parameter
+                && criterion.values.iter().any(|wanted| {
                     wanted
                         .value
                         .as_ref()
@@ -261,7 +291,7 @@ pub(super) fn matches(resource_type: &str, resource: &Value, criteria: &[Criteri
                             .as_ref()
                             .is_none_or(|system| *system == row.system)
                 })
-            })
+        })
     })
 }
 
@@ -269,7 +299,8 @@ pub(super) fn matches(resource_type: &str, resource: &Value, criteria: &[Criteri
 /// subject is one.
 fn parameter(resource_type: &str, name: &str) -> Result<(&'static str, Kind), RepositoryError> {
     let wanted = match name {
-        "subject" | "patient.identifier" | "subject.identifier" | "patient:identifier" => "patient",
+        "subject" | "patient.identifier" | "subject.identifier" | "patient:identifier"
+        | "subject:identifier" => "patient",
         _ => name,
     };
     let found = PARAMETERS

@@ -280,6 +280,7 @@ async fn searches_by_tokens_and_references() {
             put(list("1", "folder", "a", "p")),
             put(list("2", "folder", "b", "q")),
             put(list("3", "submissionset", "a", "p")),
+            put(patient("q", "of q")),
         ])))
         .await
         .unwrap();
@@ -299,6 +300,12 @@ async fn searches_by_tokens_and_references() {
         (&[("patient", "q")], "2"),
         (&[("subject", "Patient/q")], "2"),
         (&[("patient.identifier", "urn:h|p")], "13"),
+        (&[("patient:identifier", "p,q")], "123"),
+        // What the Patient has and its List does not repeat.
+        (&[("patient.identifier", "of q")], "2"),
+        (&[("subject.identifier", "urn:x|of q")], "2"),
+        (&[("patient.identifier", "urn:x|")], "2"),
+        (&[("patient.identifier", "urn:h|of q")], ""),
         (&[("_id", "2,3"), ("status", "current")], "23"),
         (&[("identifier", "' OR 1=1 --")], ""),
     ] {

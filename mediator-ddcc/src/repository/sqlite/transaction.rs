@@ -331,7 +331,7 @@ impl Entry {
             .map(|(name, value)| (name.as_str(), value.as_str()))
             .collect();
         let criteria = search::criteria(&self.resource_type, &parameters)?;
-        let found = super::search(connection, &self.resource_type, &criteria)?;
+        let found = super::search(connection, &self.resource_type, criteria)?;
         match found.as_slice() {
             [] => Ok(None),
             [resource] => {
