@@ -1,4 +1,4 @@
-use std::path::PathBuf;
+use crate::back_end::BackEndSettingsError;
 
 /// Why a token is not taken. Displays as a sentence for clients, which says nothing of what the
 /// token claims.
@@ -63,17 +63,9 @@ pub enum BearerTokenSettingsError {
     /// No token can be signed.
     #[error("no algorithm is allowed; allow one")]
     NoAlgorithm,
-    /// The file with the certificate authority.
-    #[error("{path}: {reason}")]
-    CertificateAuthority {
-        /// Which file.
-        path: PathBuf,
-        /// What is wrong with it.
-        reason: String,
-    },
-    /// The HTTP client does not start.
-    #[error("keys cannot be asked for: {0}")]
-    Client(String),
+    /// Keys cannot be asked for.
+    #[error(transparent)]
+    BackEnd(#[from] BackEndSettingsError),
 }
 
 /// Why the issuer's keys could not be had.

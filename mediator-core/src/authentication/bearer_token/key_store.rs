@@ -1,7 +1,8 @@
 use std::sync::{Arc, PoisonError, RwLock};
-use std::time::Duration;
 
-use http_body_util::{BodyExt as _, Limited};
+use axum::body::Bytes;
+use http::HeaderValue;
+use http::header::ACCEPT;
 use serde::Deserialize;
 use tokio::sync::Mutex;
 use tokio::time::Instant;
@@ -10,7 +11,10 @@ use url::Url;
 use super::error::{BearerTokenSettingsError, KeysError};
 use super::key_set::KeySet;
 use super::settings::BearerTokenSettings;
-use crate::back_end::{Trust, authorities, certificate_fault, innermost};
+use crate::back_end::{BackEnd, BackEndSettings, BackEndSettingsError};
+
+/// What the issuer is called in messages, metrics and OpenHIM's transactions.
+const NAME: &str = "issuer of tokens";
 
 /// Longest document that is read from the issuer.
 const MAXIMUM_BYTES: usize = 512 * 1024;
@@ -18,7 +22,8 @@ const MAXIMUM_BYTES: usize = 512 * 1024;
 /// An issuer's keys: fetched when they are needed, kept while it cannot be reached.
 #[derive(Debug)]
 pub(super) struct KeyStore {
-    http: reqwest::Client,
+    /// Where the source is.
+    back_end: BackEnd,
     settings: BearerTokenSettings,
     source: Source,
     state: RwLock<State>,
@@ -74,7 +79,7 @@ impl KeyStore {
             return Err(BearerTokenSettingsError::PlainHttp(url.to_string()));
         }
         Ok(Self {
-            http: http_client(settings, url)?,
+            back_end: back_end(settings, url)?,
             settings: settings.clone(),
             source,
             state: RwLock::default(),
@@ -178,64 +183,41 @@ impl KeyStore {
         })
     }
 
-    async fn get(&self, url: &Url) -> Result<Vec<u8>, KeysError> {
+    async fn get(&self, url: &Url) -> Result<Bytes, KeysError> {
         let error = |reason: String| KeysError {
             url: url.to_string(),
             reason,
         };
-        let response = self
-            .http
-            .get(url.clone())
-            .header(http::header::ACCEPT, "application/json")
+        // Discovery may lead to another host.
+        let elsewhere = (url.origin() != self.back_end.base_url().origin())
+            .then(|| back_end(&self.settings, url))
+            .transpose()
+            .map_err(|mistake| error(mistake.to_string()))?;
+        let answer = elsewhere
+            .as_ref()
+            .unwrap_or(&self.back_end)
+            .get("Get the keys of tokens", url.as_str())
+            .header(ACCEPT, HeaderValue::from_static("application/json"))
             .send()
             .await
-            .map_err(|failed| error(reason(&failed)))?;
-        let status = response.status();
-        if !status.is_success() {
-            return Err(error(format!("it answered {status}")));
+            .map_err(|failed| error(failed.to_string()))?;
+        if !answer.status.is_success() {
+            return Err(error(format!("it answered {}", answer.status)));
         }
-        let body = Limited::new(reqwest::Body::from(response), MAXIMUM_BYTES);
-        let body = body
-            .collect()
-            .await
-            .map_err(|failed| error(format!("its answer broke off or is too long: {failed}")))?;
-        Ok(body.to_bytes().to_vec())
+        Ok(answer.body)
     }
 }
 
-fn reason(error: &reqwest::Error) -> String {
-    if error.is_timeout() {
-        return "it did not answer in time".to_owned();
-    }
-    certificate_fault(error).unwrap_or_else(|| innermost(error).to_string())
-}
-
-fn http_client(
-    settings: &BearerTokenSettings,
-    url: &Url,
-) -> Result<reqwest::Client, BearerTokenSettingsError> {
-    let builder = reqwest::Client::builder()
-        .timeout(settings.keys_timeout)
-        // A redirect could lead to where anybody answers.
-        .redirect(reqwest::redirect::Policy::none())
-        // Keys are asked for too seldom for a connection to be kept.
-        .pool_idle_timeout(Duration::from_secs(4))
-        .user_agent(concat!("mediator-core/", env!("CARGO_PKG_VERSION")));
-    let builder = match &settings.trust {
-        // Needs no authorities at all, so that it also works in a container that has none.
-        Trust::System if url.scheme() == "http" => builder.tls_certs_only([]),
-        Trust::System => builder,
-        Trust::CertificateAuthority(path) => {
-            let authorities = authorities(path).map_err(|reason| {
-                BearerTokenSettingsError::CertificateAuthority {
-                    path: path.clone(),
-                    reason,
-                }
-            })?;
-            builder.tls_certs_only(authorities)
-        }
-    };
-    builder
-        .build()
-        .map_err(|error| BearerTokenSettingsError::Client(innermost(&error).to_string()))
+/// A client of the host of this address, which may have more than one document.
+fn back_end(settings: &BearerTokenSettings, url: &Url) -> Result<BackEnd, BackEndSettingsError> {
+    let mut base_url = url.clone();
+    base_url.set_path("/");
+    base_url.set_query(None);
+    BackEnd::new(&BackEndSettings {
+        trust: settings.trust.clone(),
+        connect_timeout: settings.keys_timeout,
+        timeout: settings.keys_timeout,
+        maximum_response_bytes: MAXIMUM_BYTES,
+        ..BackEndSettings::new(NAME, base_url)
+    })
 }

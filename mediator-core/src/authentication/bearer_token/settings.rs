@@ -39,7 +39,7 @@ pub struct BearerTokenSettings {
     /// How long after one attempt to get keys the next begins at the earliest. Tokens of keys that
     /// nobody knows cause no more requests than this.
     pub keys_pause: Duration,
-    /// How long one attempt takes at most.
+    /// How long one attempt waits for each document at most; it asks up to three times.
     pub keys_timeout: Duration,
 }
 

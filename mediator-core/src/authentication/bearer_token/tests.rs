@@ -34,6 +34,8 @@ struct Issuer {
 struct Inner {
     keys: Mutex<Value>,
     is_down: AtomicBool,
+    /// Requests that fail before it answers.
+    fails: AtomicUsize,
     asked: AtomicUsize,
 }
 
@@ -44,6 +46,7 @@ impl Issuer {
         let inner = Arc::new(Inner {
             keys: Mutex::new(keys),
             is_down: AtomicBool::new(false),
+            fails: AtomicUsize::new(0),
             asked: AtomicUsize::new(0),
         });
         let issuer = url.clone();
@@ -100,7 +103,11 @@ impl Issuer {
 
 async fn keys_of(State(inner): State<Arc<Inner>>) -> axum::response::Response {
     inner.asked.fetch_add(1, Ordering::SeqCst);
-    if inner.is_down.load(Ordering::SeqCst) {
+    let once_less = |fails: usize| fails.checked_sub(1);
+    let fails = inner
+        .fails
+        .fetch_update(Ordering::SeqCst, Ordering::SeqCst, once_less);
+    if fails.is_ok() || inner.is_down.load(Ordering::SeqCst) {
         return StatusCode::BAD_GATEWAY.into_response();
     }
     json!({"keys": *inner.keys.lock().unwrap()})
@@ -667,6 +674,34 @@ async fn without_keys_a_token_cannot_be_checked_and_with_them_it_can_again() {
 }
 
 #[tokio::test]
+async fn a_failure_that_passes_is_not_noticed() {
+    let (issuer, key) = issuer().await;
+    issuer.inner.fails.store(2, Ordering::SeqCst);
+    let token = key.sign(&header("ES256"), &issuer.claims().to_string());
+    check(&issuer.tokens(), &token).await.unwrap();
+    assert_eq!(issuer.asked(), 3);
+}
+
+#[tokio::test]
+async fn discovery_may_lead_to_another_host() {
+    let (keys, key) = issuer().await;
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let discovery = json!({"issuer": url, "jwks_uri": format!("{}/keys", keys.url)}).to_string();
+    let router = Router::new().route(
+        "/.well-known/openid-configuration",
+        get(|| async move { discovery }),
+    );
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    let tokens = BearerTokens::new(&BearerTokenSettings::new(&url, AUDIENCE)).unwrap();
+    let mut claims = keys.claims();
+    claims["iss"] = url.into();
+    let token = key.sign(&header("ES256"), &claims.to_string());
+    check(&tokens, &token).await.unwrap();
+    assert_eq!(keys.asked(), 1);
+}
+
+#[tokio::test]
 async fn old_keys_are_asked_for_again_while_they_serve() {
     let (issuer, key) = issuer().await;
     let tokens = BearerTokens::new(&BearerTokenSettings {
@@ -759,6 +794,6 @@ fn settings_that_can_check_nothing_are_mistakes() {
     ));
     assert!(matches!(
         mistake(|settings| settings.trust = Trust::CertificateAuthority("/nowhere.pem".into())),
-        BearerTokenSettingsError::CertificateAuthority { .. }
+        BearerTokenSettingsError::BackEnd(_)
     ));
 }
