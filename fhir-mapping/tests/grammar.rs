@@ -121,6 +121,15 @@ fn inputs_have_a_mode_a_name_and_perhaps_a_type(#[case] text: &str, #[case] expe
     "/// title = 'x' y\ngroup G(source a) {}",
     "nothing belongs after the value of a metadata element"
 )]
+#[case(
+    "uses 'x' alias 'X' as source\ngroup G(source a) {}",
+    "a name stands without quotes"
+)]
+#[case(
+    "group G(source a) { a.b as c -> d.e as f share 'g'; }",
+    "a name stands without quotes"
+)]
+#[case("uses 'x' alias X as source", "a map needs a group to be run")]
 fn what_is_tolerated_has_a_warning(#[case] text: &str, #[case] warning: &str) {
     let mut library = MapLibrary::new();
     library.add_map(&format!("map 'u' = 'n'\n{text}")).unwrap();
@@ -138,6 +147,25 @@ fn what_is_tolerated_has_a_warning(#[case] text: &str, #[case] warning: &str) {
             "types"
         };
         assert_eq!(map["group"][0]["typeMode"], expected);
+    }
+}
+
+#[test]
+fn one_rule_copies_several_elements() {
+    let written = rules("a -> b : id, `then`, birthDate; a -> b: active, gender 'both';");
+    let expected = rules(
+        "a.id -> b.id; a.`then` -> b.`then`; a.birthDate -> b.birthDate; a.active -> b.active 'bothactive'; a.gender -> b.gender 'bothgender';",
+    );
+    assert_eq!(written, expected);
+    // Of other rules it is a mistake.
+    for rule in [
+        "a.c -> b : id;",
+        "a -> b.c : id;",
+        "a as c -> b : id;",
+        "a -> b : ;",
+    ] {
+        let text = format!("map 'u' = 'n'\ngroup G(source a, target b) {{ {rule} }}");
+        assert!(MapLibrary::new().add_map(&text).is_err(), "{rule}");
     }
 }
 

@@ -23,6 +23,13 @@ pub(crate) struct StructureMap {
     pub(crate) groups: Vec<Group>,
 }
 
+impl StructureMap {
+    /// Whether it declares nothing.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.url.is_empty() && self.groups.is_empty()
+    }
+}
+
 /// `/// path = value`.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Metadata {

@@ -24,9 +24,10 @@ impl Parser<'_> {
             let position = self.position();
             match self.declaration() {
                 Some(declaration) => self.mark(Mark::Declaration(declaration)),
-                None if *self.token() == Token::End
-                    && !(map.groups.is_empty() && self.errors.is_empty()) =>
-                {
+                None if *self.token() == Token::End && !map.is_empty() => {
+                    if map.groups.is_empty() && self.errors.is_empty() {
+                        self.warn("a map needs a group to be run");
+                    }
                     return Ok(map);
                 }
                 None => {}
@@ -134,7 +135,7 @@ impl Parser<'_> {
     fn structure(&mut self) -> Result<Structure, SyntaxError> {
         let url = self.text("the url of a StructureDefinition in quotes")?;
         let alias = if self.take_word("alias") {
-            Some(self.identifier("the alias of the structure")?)
+            Some(self.name_or_text("the alias of the structure")?)
         } else {
             None
         };

@@ -318,6 +318,15 @@ impl<'t> Parser<'t> {
         }
     }
 
+    /// A name, which published maps have in quotes, too.
+    fn name_or_text(&mut self, expected: &str) -> Result<String, SyntaxError> {
+        if matches!(self.token(), Token::Text(_)) {
+            self.warn("a name stands without quotes");
+            return self.text(expected);
+        }
+        self.identifier(expected)
+    }
+
     fn text(&mut self, expected: &str) -> Result<String, SyntaxError> {
         match self.token() {
             Token::Text(text) => {

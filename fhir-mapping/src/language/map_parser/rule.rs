@@ -22,14 +22,19 @@ impl Parser<'_> {
                 }
                 let begin = parser.next;
                 match parser.rule() {
-                    Ok(rule) => rules.push(rule),
+                    Ok((rule, elements)) if elements.is_empty() => rules.push(rule),
+                    Ok((rule, elements)) => {
+                        let rules_of_elements = elements.iter().map(|name| of_element(&rule, name));
+                        rules.extend(rules_of_elements);
+                    }
                     Err(error) => parser.recover(error, begin)?,
                 }
             }
         })
     }
 
-    fn rule(&mut self) -> Result<Rule, SyntaxError> {
+    /// A rule, or one that stands for a copy of each of these elements.
+    fn rule(&mut self) -> Result<(Rule, Vec<String>), SyntaxError> {
         self.mark(Mark::Rule);
         let begin = self.next;
         let mut rule = Rule {
@@ -53,6 +58,7 @@ impl Parser<'_> {
                 rule.targets.push(self.target()?);
             }
         }
+        let elements = self.elements_of_copies(&rule)?;
         if self.at_word("then") {
             self.mark(Mark::Then);
             self.take_word("then");
@@ -97,7 +103,22 @@ impl Parser<'_> {
             self.mark(Mark::Missing(";"));
             self.warn("a rule ends with `;`");
         }
-        Ok(rule)
+        Ok((rule, elements))
+    }
+
+    /// `a, b` of `source -> target : a, b` (FHIR R5, Simple Form: Identity Transform); none of any
+    /// other rule.
+    fn elements_of_copies(&mut self, rule: &Rule) -> Result<Vec<String>, SyntaxError> {
+        let mut elements = Vec::new();
+        if !has_no_elements(rule) || !self.take_symbol(":") {
+            return Ok(elements);
+        }
+        loop {
+            elements.push(self.identifier("an element")?);
+            if !self.take_symbol(",") {
+                return Ok(elements);
+            }
+        }
     }
 
     /// Adds the comments between the token `begin` and this one.
@@ -214,4 +235,33 @@ impl Parser<'_> {
         }
         Ok(path)
     }
+}
+
+/// Whether the rule says nothing but a variable that is read and one that is written.
+fn has_no_elements(rule: &Rule) -> bool {
+    match (rule.sources.as_slice(), rule.targets.as_slice()) {
+        ([source], [target]) => {
+            source.path.is_empty()
+                && source.variable.is_none()
+                && target.context.is_some()
+                && target.path.is_empty()
+                && target.transform.is_none()
+                && target.variable.is_none()
+        }
+        _ => false,
+    }
+}
+
+/// The copy of one element.
+fn of_element(rule: &Rule, element: &str) -> Rule {
+    let mut rule = rule.clone();
+    let prefix = rule.name.unwrap_or_default();
+    rule.name = Some(format!("{prefix}{element}"));
+    for source in &mut rule.sources {
+        source.path = vec![element.to_owned()];
+    }
+    for target in &mut rule.targets {
+        target.path = vec![element.to_owned()];
+    }
+    rule
 }

@@ -50,7 +50,7 @@ impl Parser<'_> {
             ("single", TargetListMode::Single),
         ];
         if self.take_word("share") {
-            let name = self.identifier("the shared item's name")?;
+            let name = self.name_or_text("the shared item's name")?;
             return Ok(Some(TargetListMode::Share(name)));
         }
         let mut modes = modes.into_iter();
