@@ -198,20 +198,35 @@ fn list<'v>(parent: &'v Value, name: &str) -> impl Iterator<Item = &'v Value> {
     list.into_iter().flatten()
 }
 
+/// Why a code has no translation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Untranslated {
+    /// The code is none, or the concept map has not one translation of it.
+    Code(&'static str),
+    /// The concept map lacks another one.
+    Definitions(&'static str),
+}
+
 /// The Coding that a code, or a Coding, is translated to; `None` when it is not in the map.
 pub(crate) fn translate(
     translations: &Translations,
     source: &Value,
-) -> Result<Option<Value>, &'static str> {
+) -> Result<Option<Value>, Untranslated> {
     let (system, code) = match source {
         Value::String(code) => (None, Some(code.as_str())),
         Value::Object(coding) => (
-            coding.get("system").and_then(Value::as_str),
+            // CDA's CE has the system's OID in another element.
+            coding
+                .get("system")
+                .or_else(|| coding.get("codeSystem"))
+                .and_then(Value::as_str),
             coding.get("code").and_then(Value::as_str),
         ),
         _ => (None, None),
     };
-    let code = code.ok_or("only a code or a Coding can be translated")?;
+    let code = code.ok_or(Untranslated::Code(
+        "only a code or a Coding can be translated",
+    ))?;
     let mut concept_map = &translations.concept_map;
     for _ in 0..MAXIMUM_OTHER_MAPS {
         let groups = concept_map.groups.iter();
@@ -233,21 +248,28 @@ pub(crate) fn translate(
             }
             Some((_, Unmapped::OtherMap(url))) => {
                 let url = url.split('|').next().unwrap_or_default();
-                concept_map = (translations.others.get(url))
-                    .ok_or("the concept map refers to another one, which is not loaded")?;
+                concept_map = (translations.others.get(url)).ok_or(Untranslated::Definitions(
+                    "the concept map refers to another one, which is not loaded",
+                ))?;
             }
         }
     }
-    Err("concept maps refer to too many others")
+    Err(Untranslated::Definitions(
+        "concept maps refer to too many others",
+    ))
 }
 
 /// The one target that may stand for the source.
-fn only_usable(targets: &[Target]) -> Result<&Target, &'static str> {
+fn only_usable(targets: &[Target]) -> Result<&Target, Untranslated> {
     let mut usable = targets.iter().filter(|target| target.usable);
     match (usable.next(), usable.next()) {
         (Some(target), None) => Ok(target),
-        (None, _) => Err("the concept map has no usable translation of a code"),
-        (Some(_), Some(_)) => Err("the concept map has several translations of a code"),
+        (None, _) => Err(Untranslated::Code(
+            "the concept map has no usable translation of a code",
+        )),
+        (Some(_), Some(_)) => Err(Untranslated::Code(
+            "the concept map has several translations of a code",
+        )),
     }
 }
 
@@ -282,7 +304,7 @@ fn coding(system: &str, code: &str, display: Option<&str>) -> Value {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, reason = "tests")]
+    #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
     use serde_json::json;
 
@@ -318,7 +340,7 @@ mod tests {
         }
     }
 
-    fn of(translations: &Translations, code: &str) -> Result<Option<Value>, &'static str> {
+    fn of(translations: &Translations, code: &str) -> Result<Option<Value>, Untranslated> {
         translate(
             translations,
             &json!({"system": "http://example.org/a", "code": code}),
@@ -334,12 +356,15 @@ mod tests {
         assert_eq!(of(&map, "1"), Ok(Some(one.clone())));
         assert_eq!(translate(&map, &json!("1")), Ok(Some(one)));
         assert_eq!(of(&map, "2"), Ok(Some(coding("two"))));
-        for (code, reason) in [
+        for (code, expected) in [
             ("3", "no usable translation"),
             ("4", "several translations"),
             ("5", "no usable translation"),
         ] {
-            assert!(of(&map, code).unwrap_err().contains(reason), "{code}");
+            let Err(Untranslated::Code(reason)) = of(&map, code) else {
+                panic!("{code}");
+            };
+            assert!(reason.contains(expected), "{code}");
         }
         assert_eq!(of(&map, "6"), Ok(None));
         let other = json!({"system": "http://example.org/other", "code": "1"});
@@ -376,11 +401,19 @@ mod tests {
         assert_eq!(of(&map, "9").unwrap().unwrap()["code"], "last");
         assert_eq!(of(&map, "1").unwrap().unwrap()["code"], "one");
 
-        let missing = translations(&[resource("first", next.clone())]);
-        assert!(of(&missing, "9").unwrap_err().contains("not loaded"));
+        let lacks = |map: &Translations, expected: &str| {
+            let Err(Untranslated::Definitions(reason)) = of(map, "9") else {
+                panic!("{expected}");
+            };
+            assert!(reason.contains(expected), "{reason}");
+        };
+        lacks(
+            &translations(&[resource("first", next.clone())]),
+            "not loaded",
+        );
         let back = json!({"mode": "other-map", "otherMap": "http://example.org/first"});
         let cycle = translations(&[resource("first", next), resource("second", back)]);
-        assert!(of(&cycle, "9").unwrap_err().contains("too many"));
+        lacks(&cycle, "too many");
     }
 
     #[test]

@@ -55,6 +55,23 @@ pub struct Warning {
     pub reason: String,
 }
 
+impl From<CompileError> for Warning {
+    fn from(error: CompileError) -> Self {
+        let CompileError {
+            map,
+            line,
+            column,
+            reason,
+        } = error;
+        Self {
+            map,
+            line,
+            column,
+            reason,
+        }
+    }
+}
+
 impl Display for Warning {
     fn fmt(&self, formatter: &mut Formatter<'_>) -> fmt::Result {
         let Self {
@@ -106,6 +123,19 @@ pub enum TransformError {
         /// Name of the rule.
         rule: String,
         /// What does not fit.
+        reason: String,
+    },
+    /// A definition that the map needs is missing, or it cannot be used: whoever keeps the definitions
+    /// has to mend that, whatever the input is.
+    #[error("map {map}, group {group}, rule {rule}: {reason}")]
+    Definitions {
+        /// Canonical url of the map whose rule failed.
+        map: String,
+        /// Name of its group.
+        group: String,
+        /// Name of the rule.
+        rule: String,
+        /// What is missing, and what to do.
         reason: String,
     },
     /// The transform would do more than its [`Limits`](crate::Limits) allow.

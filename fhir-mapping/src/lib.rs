@@ -58,14 +58,16 @@
 //!
 //! **Types**: those of FHIR R4, and StructureDefinitions that are added: logical models,
 //! profiles, types of other versions of FHIR. Writing to an element that a type does not have is
-//! refused when the map is compiled, if the type is certain by then; else the transform fails.
+//! a mistake, if the type is certain when the map is compiled; else the transform fails.
 //! Reading one gives nothing, with a warning. Ids and extensions of primitives (`_birthDate`) are read and written; copying a
 //! primitive copies its value alone. A source without a type is read as its JSON stands there.
 //!
-//! **Mistakes**: [`MapLibrary::compile`] tells all of them at once, by their places, with what may
-//! have been meant; [`MapLibrary::check`] tells as well what is likely to be one: variables,
-//! imports, constants and groups that are never used, types that cannot be there, a second value
-//! for what has one. Nothing that HL7's engine runs is refused, as far as we know.
+//! **Mistakes**: [`MapLibrary::check`] tells all of them at once, by their places, with what may
+//! have been meant, and what is likely to be one: variables, imports, constants and groups that are
+//! never used, types that cannot be there, a second value for what has one.
+//! [`MapLibrary::compile_strictly`] refuses maps with a mistake; [`MapLibrary::compile`] takes them,
+//! and a transform fails that reaches it, as with HL7's engine. Nothing that this runs is refused, as
+//! far as we know.
 //!
 //! Where an element's type is another primitive than the value's, the value is converted as FHIR
 //! writes it (`"2"` to `2`); a value of another complex type is an error. An element that would be

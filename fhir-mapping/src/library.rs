@@ -131,28 +131,48 @@ impl MapLibrary {
         self.compiled().1
     }
 
-    /// Resolves every name in every map.
+    /// Resolves every name in every map, and refuses maps with a mistake.
     ///
     /// # Errors
     /// [`MapError::Compile`] with every rule that names what is not there, or that asks for what
-    /// cannot work or is not supported.
+    /// cannot work or is not supported; else as [`Self::compile`].
+    pub fn compile_strictly(self) -> Result<CompiledMaps, MapError> {
+        let (program, findings) = self.resolved()?;
+        if !findings.errors.is_empty() {
+            return Err(MapError::Compile(findings.errors));
+        }
+        Ok(self.with(program, findings))
+    }
+
+    /// Resolves every name in every map. As with HL7's engine, a rule that names what is not there,
+    /// or that asks for what cannot work, fails a transform that reaches it, and no other: it is
+    /// among the warnings of the compiled maps.
+    ///
+    /// # Errors
+    /// [`MapError::Resource`] when a structure that a map uses cannot be understood.
     pub fn compile(self) -> Result<CompiledMaps, MapError> {
+        let (program, findings) = self.resolved()?;
+        Ok(self.with(program, findings))
+    }
+
+    fn resolved(&self) -> Result<(Program, Findings), MapError> {
         for structure in self.maps.iter().flat_map(|map| &map.structures) {
             if let Some(reason) = self.definitions.unresolved(&structure.url) {
                 let resource = format!("StructureDefinition {}", structure.url);
                 return Err(MapError::Resource { resource, reason });
             }
         }
-        let (program, findings) = self.compiled();
-        if !findings.errors.is_empty() {
-            return Err(MapError::Compile(findings.errors));
-        }
-        Ok(CompiledMaps {
+        Ok(self.compiled())
+    }
+
+    fn with(self, program: Program, findings: Findings) -> CompiledMaps {
+        let mistakes = findings.errors.into_iter().map(Warning::from);
+        CompiledMaps {
             program,
             definitions: self.definitions,
             terminology: self.terminology,
-            warnings: findings.warnings,
-        })
+            warnings: mistakes.chain(findings.warnings).collect(),
+        }
     }
 
     fn compiled(&self) -> (Program, Findings) {

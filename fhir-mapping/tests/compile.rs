@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
-use fhir_mapping::{MapError, MapLibrary};
+use fhir_mapping::{MapError, MapLibrary, TransformError};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -63,7 +63,7 @@ group Second(source s, target t) extends Secnd { s -> x.y = 'z' \"r\"; }";
             "2:55 there is no target variable x",
         ]
     );
-    let error = library(&[&first, second]).compile().unwrap_err();
+    let error = library(&[&first, second]).compile_strictly().unwrap_err();
     let MapError::Compile(found) = &error else {
         panic!("{error}")
     };
@@ -74,6 +74,79 @@ group Second(source s, target t) extends Secnd { s -> x.y = 'z' \"r\"; }";
             .to_string()
             .contains("map http://example.org/second, line 2, column 34: ")
     );
+}
+
+/// What a transform fails with when it runs the rules in a loop over names.
+fn failure(rule: &str, patient: &Value) -> Option<String> {
+    let text = map(&format!("s.name as n then {{ {rule} }} \"loop\";"));
+    let library = library(&[&text]);
+    assert_eq!(library.check().errors.len(), 1, "{rule}");
+    let maps = library.compile().unwrap();
+    let mistake = maps.warnings()[0].reason.clone();
+    match maps.transform("http://example.org/map", patient, Uuid::nil()) {
+        Ok(_) => None,
+        Err(TransformError::Definitions { rule, reason, .. }) => {
+            assert_eq!((rule.as_str(), &reason), ("broken", &mistake));
+            Some(reason)
+        }
+        Err(other) => panic!("{other}"),
+    }
+}
+
+#[test]
+fn a_rule_that_cannot_work_fails_only_a_transform_that_reaches_it() {
+    let without = json!({"resourceType": "Patient"});
+    let with = json!({"resourceType": "Patient", "name": [{"family": "x"}]});
+    for (rule, reason) in [
+        (
+            "n -> t.nothing = 'x' \"broken\";",
+            "Patient has no element nothing",
+        ),
+        (
+            "n -> t.contained = create('Nonsense') as o \"broken\";",
+            "there is no type Nonsense; name one of FHIR R4, or an alias of `uses`",
+        ),
+        (
+            "n then Gone(n, t) \"broken\";",
+            "there is no group named Gone, here or in an imported map",
+        ),
+        ("n -> t.id = gone \"broken\";", "there is no variable gone"),
+        (
+            "gone.x as y -> t.id = 'x' \"broken\";",
+            "there is no variable gone",
+        ),
+        (
+            "n where family.slice('a', 'b') -> t.id = 'x' \"broken\";",
+            "the FHIRPath function slice is not supported",
+        ),
+        (
+            "n -> t.birthDate = dateOp(n, 'x') \"broken\";",
+            "dateOp is not supported, as its operations are not specified; calculate in an expression: (date + 5 days)",
+        ),
+    ] {
+        assert_eq!(failure(rule, &without), None, "{rule}");
+        assert_eq!(failure(rule, &with).as_deref(), Some(reason), "{rule}");
+    }
+}
+
+#[test]
+fn a_group_that_extends_what_it_cannot_fails_when_it_runs() {
+    for (extends, reason) in [
+        (
+            "Gone",
+            "there is no group named Gone, here or in an imported map",
+        ),
+        ("Main", "Main extends itself"),
+    ] {
+        let text = map("s -> t.id = 'x' \"r\";");
+        let text = text.replace(" {\n", &format!(" extends {extends} {{\n"));
+        let maps = library(&[&text]).compile().unwrap();
+        let patient = json!({"resourceType": "Patient"});
+        match maps.transform("http://example.org/map", &patient, Uuid::nil()) {
+            Err(TransformError::Definitions { reason: found, .. }) => assert_eq!(found, reason),
+            other => panic!("{other:?}"),
+        }
+    }
 }
 
 #[test]
@@ -119,7 +192,7 @@ s.contact as c where c.telecom.valu.exists() -> t.id = 'x' \"e\";";
         ]
     );
     // The map runs, and those rules do not.
-    let maps = library(&[&map(rules)]).compile().unwrap();
+    let maps = library(&[&map(rules)]).compile_strictly().unwrap();
     assert_eq!(maps.warnings().len(), 6);
     let patient = json!({"resourceType": "Patient", "gender": "other", "name": [{"family": "x"}]});
     assert_eq!(
@@ -206,7 +279,7 @@ group Base(source s : Source, target t : Target) {{ s.id as id -> t.id = id \"r\
         &text[base..]
     );
     // The mode of a parameter is its input's: `t` is given to a target, `s` to sources.
-    let maps = library(&[&ordered]).compile().unwrap();
+    let maps = library(&[&ordered]).compile_strictly().unwrap();
     let patient = json!({"resourceType": "Patient", "id": "1"});
     assert_eq!(
         maps.transform("http://example.org/map", &patient, Uuid::nil()),
@@ -295,7 +368,7 @@ fn default_groups_of_the_map_come_before_imported_ones() {
         "imports 'http://example.org/types'\ngroup Main",
     );
     let run = |maps: &[&str]| -> Value {
-        let maps = library(maps).compile().unwrap();
+        let maps = library(maps).compile_strictly().unwrap();
         let patient = json!({"resourceType": "Patient", "name": [{"family": "x"}]});
         let result = maps.transform("http://example.org/map", &patient, Uuid::nil());
         result.unwrap()["name"][0]["text"].clone()
@@ -350,7 +423,7 @@ fn a_map_without_the_model_that_it_makes_says_so_when_it_runs() {
     );
     let told = "http://example.org/Card is not known; add its StructureDefinition";
     assert_eq!(warnings(&[&text]), [format!("4:31 {told} to the maps")]);
-    let maps = library(&[&text]).compile().unwrap();
+    let maps = library(&[&text]).compile_strictly().unwrap();
     let patient = json!({"resourceType": "Patient"});
     let error = maps.transform("http://example.org/map", &patient, Uuid::nil());
     assert!(error.unwrap_err().to_string().ends_with(told));
@@ -361,7 +434,7 @@ fn what_rules_share_is_one_item_for_them_and_the_rules_inside_them() {
     let rules = "s -> t.contact as c share one, c.gender = 'other' \"a\";
 s -> t.contact as c share one, c.id = 'x' then { s -> t.contact as d share one, d.relationship = cc('r') \"c\"; } \"b\";
 s.name as n then { n -> t.contact as c share two, c.id = 'y' \"e\"; n -> t.contact as c share two, c.gender = 'male' \"f\"; } \"d\";";
-    let maps = library(&[&map(rules)]).compile().unwrap();
+    let maps = library(&[&map(rules)]).compile_strictly().unwrap();
     let patient = json!({"resourceType": "Patient", "name": [{"family": "x"}, {"family": "y"}]});
     let result = maps.transform("http://example.org/map", &patient, Uuid::nil());
     assert_eq!(

@@ -1,11 +1,11 @@
 //! Maps that ask what codes mean: of loaded ValueSets, and of a terminology server.
 
-#![allow(clippy::unwrap_used, reason = "tests")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 use std::sync::Arc;
 
-use fhir_mapping::MapLibrary;
 use fhir_mapping::terminology::{Code, Terminology, TerminologyError, Translation};
+use fhir_mapping::{MapLibrary, TransformError};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -59,7 +59,9 @@ fn library(rules: &str) -> MapLibrary {
 }
 
 fn run(library: MapLibrary, gender: &str) -> Result<Value, String> {
-    let maps = library.compile().map_err(|error| error.to_string())?;
+    let maps = library
+        .compile_strictly()
+        .map_err(|error| error.to_string())?;
     let patient = json!({"resourceType": "Patient", "gender": gender});
     maps.transform(URL, &patient, Uuid::nil())
         .map_err(|error| error.to_string())
@@ -75,13 +77,19 @@ fn a_condition_asks_loaded_value_sets() {
             "compose": {"include": [{"system": "http://hl7.org/fhir/administrative-gender", "concept": [{"code": "male"}]}]}}))
         .unwrap();
     assert_eq!(run(loaded, "male").unwrap()["status"], "final");
-    let error = run(library(MEMBER), "male").unwrap_err();
-    assert!(
-        error.ends_with(
-            "http://example.org/ValueSet/server is not known: load it, or set a terminology server"
+    // That it is missing is not the input's fault.
+    let maps = library(MEMBER).compile_strictly().unwrap();
+    let patient = json!({"resourceType": "Patient", "gender": "male"});
+    match maps.transform(URL, &patient, Uuid::nil()).unwrap_err() {
+        TransformError::Definitions { rule, reason, .. } => assert_eq!(
+            (rule.as_str(), reason.as_str()),
+            (
+                "member",
+                "http://example.org/ValueSet/server is not known: load it, or set a terminology server"
+            )
         ),
-        "{error}"
-    );
+        other => panic!("{other}"),
+    }
 }
 
 #[test]
@@ -98,16 +106,17 @@ fn a_condition_asks_the_terminology_server() {
 #[test]
 fn translate_asks_the_terminology_server_for_concept_maps_that_are_not_loaded() {
     let translated = |concept_map: &str, gender: &str| {
+        let url = format!("http://example.org/ConceptMap/{concept_map}");
         let rule = format!(
-            "patient.gender as gender -> observation.code as code, code.coding = translate(gender, 'http://example.org/ConceptMap/{concept_map}', 'Coding') \"translated\";"
+            "patient.gender as gender -> observation.code as code, code.coding = translate(gender, '{url}', 'Coding'), code.text = translate(gender, '{url}', 'display') \"translated\";"
         );
         let mut library = library(&rule);
         library.set_terminology_server(Arc::new(Server));
         run(library, gender)
     };
     assert_eq!(
-        translated("server", "female").unwrap()["code"]["coding"],
-        json!([{"system": "http://example.org/sex", "code": "F", "display": "f"}])
+        translated("server", "female").unwrap()["code"],
+        json!({"coding": [{"system": "http://example.org/sex", "code": "F"}], "text": "f"})
     );
     assert_eq!(translated("server", "unknown").unwrap().get("code"), None);
     for (concept_map, gender, reason) in [

@@ -260,11 +260,6 @@ fn what_is_not_there_is_a_mistake_of_usage() {
             "no.map is neither a file nor the url of a map that is imported by --import\n",
         ),
         (
-            &["run", "to-card.map", "patient.json", "--model", "models"],
-            "to-card.map:4:1: the map http://example.org/StructureMap/Names is imported, but not loaded; add it to the maps\n\
-             to-card.map:6:54: there is no group named Names, here or in an imported map\n",
-        ),
-        (
             &["run", "to-card.map", "patient.json", "--import", "nowhere"],
             "nowhere: No such file or directory (os error 2)\n",
         ),
@@ -286,6 +281,27 @@ fn what_is_not_there_is_a_mistake_of_usage() {
         assert_eq!(errors(&output), expected);
         assert!(output.stdout.is_empty());
     }
+}
+
+#[test]
+fn a_mistake_is_told_and_fails_only_what_comes_to_it() {
+    let author = Author::new();
+    author.write("nobody.json", r#"{"resourceType": "Patient"}"#);
+    let run = |input: &str| author.run(&["run", "to-card.map", input, "--model", "models"]);
+    let mistakes = "to-card.map:4:1: the map http://example.org/StructureMap/Names is imported, but not loaded; add it to the maps\n\
+         to-card.map:6:54: there is no group named Names, here or in an imported map\n";
+    let output = run("nobody.json");
+    assert!(output.status.success());
+    assert_eq!(errors(&output), mistakes);
+    let output = run("patient.json");
+    assert_eq!(output.status.code(), Some(1));
+    let told = errors(&output);
+    let failure = told.strip_prefix(mistakes).unwrap();
+    assert!(
+        failure.contains("rule holder: there is no group named Names"),
+        "{failure}"
+    );
+    assert!(output.stdout.is_empty());
 }
 
 #[test]

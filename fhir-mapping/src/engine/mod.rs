@@ -122,17 +122,25 @@ pub(crate) fn transform(
         .get(url)
         .and_then(|index| program.maps.get(*index))
         .ok_or_else(|| TransformError::UnknownMap(url.to_owned()))?;
-    let fail = |reason: String| TransformError::Failed {
-        map: url.to_owned(),
-        group: "(first)".to_owned(),
-        rule: "(input)".to_owned(),
-        reason,
-    };
+    let (group, rule) = ("(first)".to_owned(), "(input)".to_owned());
     let entry = match &map.entry {
         Ok(entry) => entry,
-        Err(reason) => return Err(fail(reason.clone())),
+        Err(reason) => {
+            return Err(TransformError::Definitions {
+                map: url.to_owned(),
+                group,
+                rule,
+                reason: reason.clone(),
+            });
+        }
     };
-    let source_type = source_type(definitions, entry, input).map_err(fail)?;
+    let source_type =
+        source_type(definitions, entry, input).map_err(|reason| TransformError::Failed {
+            map: url.to_owned(),
+            group,
+            rule,
+            reason,
+        })?;
     if let Some(trace) = &mut trace {
         trace.begin(definitions, input, source_type);
     }
@@ -204,7 +212,22 @@ impl<'a> Engine<'a, '_> {
         let (group, rule) = (group.name.clone(), rule.name.clone());
         match stop {
             Stop::Inside(error) => error,
+            // An expression asked for what is not there, and so the rule goes no further.
+            Stop::Reason(reason) if self.session.lacks_definitions() => {
+                TransformError::Definitions {
+                    map,
+                    group,
+                    rule,
+                    reason,
+                }
+            }
             Stop::Reason(reason) => TransformError::Failed {
+                map,
+                group,
+                rule,
+                reason,
+            },
+            Stop::Definitions(reason) => TransformError::Definitions {
                 map,
                 group,
                 rule,

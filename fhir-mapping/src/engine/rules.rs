@@ -28,6 +28,18 @@ impl<'a> Engine<'a, '_> {
                 call,
             });
         }
+        if let Some(reason) = &group.failure {
+            return Err(TransformError::Definitions {
+                map: program
+                    .maps
+                    .get(group.map)
+                    .map(|map| map.url.clone())
+                    .unwrap_or_default(),
+                group: group.name.clone(),
+                rule: "(extends)".to_owned(),
+                reason: reason.clone(),
+            });
+        }
         if let Some(extended) = &group.extends {
             let inputs = extended.inputs.iter();
             let inputs: Vec<Slot<'a>> =
@@ -118,6 +130,9 @@ impl<'a> Engine<'a, '_> {
             .map_err(Stop::from)
             .and_then(|()| self.output.check_size())
             .map_err(|stop| self.fail(group, rule, stop))?;
+        if let Some(reason) = &rule.failure {
+            return Err(self.fail(group, rule, Stop::Definitions(reason.clone())));
+        }
         for target in &rule.targets {
             self.target(group, target, base)
                 .map_err(|stop| self.fail(group, rule, stop))?;

@@ -9,6 +9,8 @@ use crate::error::TransformError;
 pub(crate) enum Stop {
     /// What does not fit; never quotes the input.
     Reason(String),
+    /// What is missing among the definitions.
+    Definitions(String),
     /// What would be too much.
     Limit(Exceeded),
     /// A rule further inside has failed, and says so itself.

@@ -111,7 +111,15 @@ impl<'a, 'v, V: Variables<'a>> Evaluator<'a, 'v, V> {
         this: Option<&MapItem<'a>>,
     ) -> Result<bool, Failure> {
         let this = this.cloned().map(Item::Element);
-        self.test(expression, &Focus::of(this.as_slice()))
+        let focus = Focus::of(this.as_slice());
+        if let Compiled::TextEquals(member, text) = expression {
+            return Ok(self.text_equals(member, text, &focus) == Some(true));
+        }
+        match self.eval(expression, &focus)?.as_slice() {
+            // As in HL7's engine, several items are as good as true.
+            [_, _, ..] => Ok(true),
+            items => Ok(truth(items)? == Some(true)),
+        }
     }
 
     /// Whether the expression is true.

@@ -236,8 +236,13 @@ pub(crate) fn decimal_of(number: &Number) -> Option<Decimal> {
         .or_else(|| Decimal::from_scientific(&text).ok())
 }
 
+/// The number that is nearest to it, which serde_json's own reading may miss.
 fn number_of(decimal: Decimal) -> Option<Number> {
-    decimal.to_string().parse().ok()
+    let text = decimal.to_string();
+    match text.parse::<i64>() {
+        Ok(whole) => Some(whole.into()),
+        Err(_) => Number::from_f64(text.parse().ok()?),
+    }
 }
 
 fn scalar_of<'v>(

@@ -8,7 +8,7 @@ use chrono::{DateTime, Utc};
 
 use super::evaluate::Failure;
 use crate::item::Item as MapItem;
-use crate::terminology::Terminology;
+use crate::terminology::{Terminology, TerminologyError};
 
 /// How many steps expressions may take, so that every one ends.
 pub(crate) const MAXIMUM_STEPS: u64 = 10_000_000;
@@ -30,6 +30,7 @@ pub(crate) struct Session<'a> {
     steps: Cell<u64>,
     deadline: Option<Instant>,
     now: OnceCell<DateTime<Utc>>,
+    lacks_definitions: Cell<bool>,
 }
 
 impl<'a> Session<'a> {
@@ -45,6 +46,7 @@ impl<'a> Session<'a> {
             steps: Cell::new(0),
             deadline: None,
             now: OnceCell::new(),
+            lacks_definitions: Cell::new(false),
         }
     }
 
@@ -80,6 +82,17 @@ impl<'a> Session<'a> {
             return Err(format!("a collection has more than {MAXIMUM_ITEMS} items"));
         }
         self.spend(items)
+    }
+
+    /// Why a terminology gives no answer; nobody's fault but that of who keeps the definitions.
+    pub(crate) fn unanswered(&self, error: &TerminologyError) -> Failure {
+        self.lacks_definitions.set(true);
+        error.to_string()
+    }
+
+    /// Whether an expression failed since a terminology gave no answer.
+    pub(crate) fn lacks_definitions(&self) -> bool {
+        self.lacks_definitions.get()
     }
 
     /// The time is the same all through a run (FHIRPath 5.9.2).

@@ -15,11 +15,21 @@ const MAXIMUM_FINDINGS: usize = 200;
 pub(crate) struct MapFindings {
     errors: RefCell<Vec<Refusal>>,
     warnings: RefCell<Vec<Refusal>>,
+    /// The first error since one was taken.
+    failure: RefCell<Option<String>>,
 }
 
 impl MapFindings {
     pub(crate) fn error(&self, (position, reason): Refusal) {
+        self.failure
+            .borrow_mut()
+            .get_or_insert_with(|| reason.clone());
         note(&self.errors, position, reason);
+    }
+
+    /// Why what was compiled since this was asked before cannot be run, if it cannot.
+    pub(crate) fn take_failure(&self) -> Option<String> {
+        self.failure.take()
     }
 
     pub(crate) fn warn(&self, position: Position, reason: String) {

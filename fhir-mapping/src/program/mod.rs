@@ -59,6 +59,8 @@ pub(crate) struct Group {
     pub(crate) slots: usize,
     pub(crate) extends: Option<Extended>,
     pub(crate) rules: Vec<Rule>,
+    /// Why a transform fails when it runs the group.
+    pub(crate) failure: Option<String>,
 }
 
 /// The group that another one begins with.
@@ -80,6 +82,8 @@ pub(crate) struct Rule {
     pub(crate) shared: Vec<usize>,
     /// Slots of the source and the target that a default group is run with.
     pub(crate) default_group: Option<(usize, usize)>,
+    /// Why a transform fails when the rule is to do something.
+    pub(crate) failure: Option<String>,
 }
 
 #[derive(Debug)]
@@ -146,6 +150,8 @@ pub(crate) enum Transform {
         translator: Translator,
         result: TranslationResult,
     },
+    /// The url of what an OID identifies.
+    OidToUri(Operand),
     /// `Type/id` of a resource that is being built.
     Reference(Operand),
     /// `urn:uuid:` and the id of a resource that is being built.
@@ -198,7 +204,7 @@ impl Transform {
             Self::Escape(..) => "escape",
             Self::Uuid => "uuid",
             Self::Cast(..) => "cast",
-            Self::Translate { .. } => "translate",
+            Self::Translate { .. } | Self::OidToUri(_) => "translate",
             Self::Reference(_) => "reference",
             Self::Pointer(_) => "pointer",
             Self::Object(..) => "a data type",

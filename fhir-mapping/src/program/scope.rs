@@ -30,9 +30,9 @@ pub(crate) struct Scope<'c> {
     pub(crate) slots: usize,
     /// How many constants are being compiled inside one another.
     pub(crate) constant_depth: usize,
-    /// Whether an element that its type does not have gives nothing, with a warning, as in HL7's
-    /// engine; else the expression is refused.
-    pub(crate) tolerates_unknown_elements: bool,
+    /// Whether a variable that there is not, or an element that its type does not have, gives
+    /// nothing, with a warning, as in HL7's engine; else the expression is refused.
+    pub(crate) tolerates_unknown_names: bool,
     /// What in expressions cannot be what the author meant, though it can be evaluated.
     pub(crate) warnings: Vec<Refusal>,
     pub(crate) used_constants: HashSet<String>,
@@ -49,7 +49,7 @@ impl<'c> Scope<'c> {
             variables: Vec::new(),
             slots: 0,
             constant_depth: 0,
-            tolerates_unknown_elements: false,
+            tolerates_unknown_names: false,
             warnings: Vec::new(),
             used_constants: HashSet::new(),
         }

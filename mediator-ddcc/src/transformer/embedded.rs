@@ -53,7 +53,7 @@ impl EmbeddedTransformer {
     }
 
     fn compile(library: MapLibrary) -> Result<Self, LoadError> {
-        let maps = library.compile()?;
+        let maps = library.compile_strictly()?;
         for warning in maps.warnings() {
             tracing::warn!(%warning, "a map runs, but perhaps not as it is meant");
         }
@@ -78,6 +78,15 @@ impl Transformer for EmbeddedTransformer {
         let result = self.maps.transform(map_url, input, seed);
         result.map_err(|error| match error {
             TransformError::UnknownMap(url) => TransformerError::UnknownMap(url),
+            TransformError::Definitions {
+                map,
+                group,
+                rule,
+                reason,
+            } => TransformerError::MissingDefinition {
+                map_url: map,
+                reason: format!("group {group}, rule {rule}: {reason}"),
+            },
             TransformError::Failed {
                 map,
                 group,
@@ -108,6 +117,7 @@ mod tests {
 
     use super::*;
     use crate::core_data_set::CoreDataSet;
+    use crate::operation_outcome::OperationOutcome;
     use crate::questionnaire::Questionnaires;
 
     const BASE: &str = "http://smart.who.int/ddcc/StructureMap/";
@@ -409,6 +419,25 @@ mod tests {
         let error = wrong.unwrap_err().to_string();
         assert!(error.contains("rule dose"), "{error}");
         assert!(!error.contains("SECRET"), "{error}");
+    }
+
+    #[tokio::test]
+    async fn a_definition_that_is_missing_is_not_the_inputs_fault() {
+        let folder = tempfile::tempdir().unwrap();
+        let map = r#"/// url = 'http://example.org/own'
+            uses "http://hl7.org/fhir/StructureDefinition/Patient" alias Patient as source
+            uses "http://hl7.org/fhir/StructureDefinition/Patient" alias Patient as target
+            group Own(source s : Patient, target t : Patient) {
+              s.gender as g -> t.gender = translate(g, 'http://example.org/gone', 'code') "translated";
+            }"#;
+        fs::write(folder.path().join("own.map"), map).unwrap();
+        let definitions = Definitions::with_folder(folder.path()).unwrap();
+        let transformer = EmbeddedTransformer::of(&definitions).unwrap();
+        let input = json!({"resourceType": "Patient", "gender": "female"});
+        let failed = transformer.transform("http://example.org/own", &input, Uuid::nil());
+        let error = failed.await.unwrap_err();
+        assert!(error.to_string().contains("http://example.org/gone"));
+        assert_eq!(OperationOutcome::from(error).status, 500);
     }
 
     #[tokio::test]

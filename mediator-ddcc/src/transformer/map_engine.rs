@@ -125,6 +125,7 @@ impl MapEngine {
         let result = compiled.maps.transform_with(url, input, &options);
         let mut result = result.map_err(|error| match error {
             TransformError::UnknownMap(url) => EngineError::UnknownMap(url),
+            error @ TransformError::Definitions { .. } => EngineError::Map(error.to_string()),
             error @ TransformError::Limit { .. } => EngineError::Limit(error),
             error => EngineError::Input(error),
         })?;
@@ -181,7 +182,7 @@ impl MapEngine {
         for (_, text) in &needed {
             library.add_map(text).map_err(of_map)?;
         }
-        match (library.compile(), missing) {
+        match (library.compile_strictly(), missing) {
             (Ok(maps), _) => Ok(Compiled { maps, model }),
             (Err(_), Some(missing)) => Err(missing),
             (Err(error), None) => Err(of_map(error)),

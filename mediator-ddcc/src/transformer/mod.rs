@@ -39,6 +39,15 @@ pub enum TransformerError {
     /// No map has this url: check `maps` in the configuration.
     #[error("no StructureMap with url {0} is loaded; add it to the folder of maps")]
     UnknownMap(String),
+    /// A ConceptMap, StructureDefinition or another definition that the map needs is not there: add
+    /// it to the folder of maps.
+    #[error("map {map_url} lacks what it needs: {reason}")]
+    MissingDefinition {
+        /// Canonical url of the map.
+        map_url: String,
+        /// What is missing.
+        reason: String,
+    },
     /// The map does not fit the input.
     #[error("map {map_url} failed: {reason}")]
     Failed {
@@ -67,7 +76,9 @@ pub enum TransformerError {
 impl From<TransformerError> for OperationOutcome {
     fn from(error: TransformerError) -> Self {
         let (status, code) = match &error {
-            TransformerError::UnknownMap(_) => (500, IssueType::Exception),
+            TransformerError::UnknownMap(_) | TransformerError::MissingDefinition { .. } => {
+                (500, IssueType::Exception)
+            }
             TransformerError::Failed { .. } => (422, IssueType::BusinessRule),
             TransformerError::Unavailable(_) => (503, IssueType::Transient),
             TransformerError::TimedOut(_) => (504, IssueType::Timeout),

@@ -5,7 +5,7 @@ use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use fhir_mapping::{Trace, TransformOptions};
+use fhir_mapping::{MapError, Trace, TransformOptions};
 use serde_json::Value;
 use uuid::Uuid;
 
@@ -22,7 +22,7 @@ use crate::configuration::command::report;
 
 The result of each input is printed as JSON, in their order.
 
-Exit codes: 0 all are transformed, 1 an input was not, 2 usage, or a map has mistakes")]
+Exit codes: 0 all are transformed, 1 an input was not, 2 usage, or a map cannot be read")]
 pub(super) struct Arguments {
     /// The map: a file, or the canonical url of an imported one
     #[arg(value_name = "MAP")]
@@ -86,6 +86,11 @@ fn transform_all(arguments: &Arguments) -> Result<bool, String> {
     };
     for warning in library.warnings(library.maps.warnings()) {
         report(&warning);
+    }
+    // Who runs a map wants its result: a rule with a mistake fails where it is reached.
+    let mistakes = library.maps.check().errors;
+    if !mistakes.is_empty() {
+        report(&library.mistakes(&MapError::Compile(mistakes)));
     }
     let maps = std::mem::take(&mut library.maps)
         .compile()

@@ -11,7 +11,8 @@ use crate::item::Item;
 impl<'a> Engine<'a, '_> {
     /// `None` for what has no text, as HL7's engine has it.
     pub(super) fn cast(&self, item: &Item<'a>, id: TypeId) -> Result<Option<Item<'a>>, Stop> {
-        let Some(text) = item.text() else {
+        let text = item.text().filter(|text| !text.trim().is_empty());
+        let Some(text) = text else {
             return Ok(None);
         };
         let name = self.definitions.name(id);
@@ -23,13 +24,12 @@ impl<'a> Engine<'a, '_> {
 
 fn value(text: &str, name: &str) -> Option<Value> {
     Some(match name {
-        "boolean" => Value::Bool(text.parse().ok()?),
+        "boolean" => Value::Bool(text.trim().parse().ok()?),
         "decimal" => Value::Number(decimal(text)?),
-        "integer" => Value::from(text.parse::<i32>().ok()?),
+        // As in HL7's engine, whether they are positive is not looked at.
+        "integer" | "unsignedInt" | "positiveInt" => Value::from(text.parse::<i32>().ok()?),
         // FHIR writes 64 bits as a string.
         "integer64" => Value::String(text.parse::<i64>().ok()?.to_string()),
-        "unsignedInt" => Value::from(text.parse::<i32>().ok().filter(|number| *number >= 0)?),
-        "positiveInt" => Value::from(text.parse::<i32>().ok().filter(|number| *number > 0)?),
         "date" => {
             // A dateTime's date.
             let date = match text.split_once('T') {
@@ -40,9 +40,6 @@ fn value(text: &str, name: &str) -> Option<Value> {
         }
         "dateTime" => is_date_time(text).then(|| Value::String(text.to_owned()))?,
         "instant" => DateTime::parse_from_rfc3339(text)
-            .is_ok()
-            .then(|| Value::String(text.to_owned()))?,
-        "time" => NaiveTime::parse_from_str(text, "%H:%M:%S%.f")
             .is_ok()
             .then(|| Value::String(text.to_owned()))?,
         _ => Value::String(text.to_owned()),
@@ -100,9 +97,9 @@ mod tests {
             ("007", "integer", Some(json!(7))),
             ("2147483648", "integer", None),
             ("2147483648", "integer64", Some(json!("2147483648"))),
-            ("-1", "unsignedInt", None),
+            ("-1", "unsignedInt", Some(json!(-1))),
             ("0", "unsignedInt", Some(json!(0))),
-            ("0", "positiveInt", None),
+            ("0", "positiveInt", Some(json!(0))),
             ("007.5", "decimal", Some(json!(7.5))),
             ("1e3", "decimal", Some(json!(1e3))),
             ("inf", "decimal", None),
@@ -129,7 +126,8 @@ mod tests {
                 Some(json!("2020-02-03T10:00:00.5Z")),
             ),
             ("10:00:00", "time", Some(json!("10:00:00"))),
-            ("10:61:00", "time", None),
+            ("10:61", "time", Some(json!("10:61"))),
+            ("true ", "boolean", Some(json!(true))),
             ("anything", "code", Some(json!("anything"))),
             ("ä", "date", None),
             ("ää", "date", None),

@@ -2,6 +2,7 @@
 
 mod cast;
 mod datatypes;
+mod oid;
 mod references;
 mod text;
 mod translate;
@@ -54,6 +55,10 @@ impl<'a> Engine<'a, '_> {
             } => match self.operand(source, base)? {
                 None => None,
                 Some(item) => self.translate(&item, translator, *result)?,
+            },
+            Transform::OidToUri(source) => match self.operand(source, base)? {
+                None => None,
+                Some(item) => Some(self.oid_to_uri(&item)?),
             },
             Transform::Reference(resource) => {
                 let (name, id) = self.identify(resource, base)?;

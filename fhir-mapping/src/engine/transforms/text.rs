@@ -15,10 +15,15 @@ impl<'a> Engine<'a, '_> {
     ) -> Result<Item<'a>, Failure> {
         let text = self.text(source, base, "what is truncated")?;
         let length = self.text(length, base, "the length")?;
-        let length: usize = length
-            .parse()
-            .map_err(|_| "a length is a whole number".to_owned())?;
-        let text: String = text.chars().take(length).collect();
+        let text = match length.parse::<i64>() {
+            Ok(length) => {
+                let length = usize::try_from(length);
+                let length = length.map_err(|_| "a length is not negative".to_owned())?;
+                text.chars().take(length).collect()
+            }
+            // HL7's engine leaves the text as it is.
+            Err(_) => text,
+        };
         Ok(Item::computed(text, self.definitions.primitives.string))
     }
 

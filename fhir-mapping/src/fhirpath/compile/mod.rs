@@ -192,7 +192,7 @@ impl Compiler<'_, '_> {
             ExpressionKind::Total => return Err((position, "there is no $total here".to_owned())),
             ExpressionKind::Variable(name) => match self.variable(place, name)? {
                 Some(found) => found,
-                None => return Err((position, format!("there is no variable %{name}"))),
+                None => self.unknown_variable(position, &format!("%{name}"))?,
             },
             ExpressionKind::Name(name) => self.start(place, expression, name)?,
             ExpressionKind::Member(operand, name) => {

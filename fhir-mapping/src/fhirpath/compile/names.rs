@@ -7,6 +7,7 @@ use crate::definitions::{Kind, TypeId};
 use crate::fhirpath::item::SystemType;
 use crate::fhirpath::syntax::Expression;
 use crate::item::{Known, Member};
+use crate::language::lexer::Position;
 use crate::program::scope::{Refusal, Scope};
 use crate::program::suggestion::did_you_mean;
 
@@ -93,6 +94,22 @@ impl Compiler<'_, '_> {
         compiled.map(Some)
     }
 
+    /// What is read of a variable that there is not: nothing, where HL7's engine finds nothing.
+    pub(super) fn unknown_variable(
+        &mut self,
+        position: Position,
+        name: &str,
+    ) -> Result<Typed, Refusal> {
+        let reason = format!("there is no variable {name}");
+        if !self.scope.tolerates_unknown_names {
+            return Err((position, reason));
+        }
+        self.scope
+            .warnings
+            .push((position, format!("{reason}: it is empty")));
+        Ok((Compiled::Empty, None))
+    }
+
     /// A bare name: a variable of the map, an element of the context, or the context's type.
     pub(super) fn start(
         &mut self,
@@ -106,7 +123,7 @@ impl Compiler<'_, '_> {
             return Ok(found);
         }
         let Some(this) = place.this else {
-            return Err((expression.position, format!("there is no variable {name}")));
+            return self.unknown_variable(expression.position, name);
         };
         let definitions = self.scope.definitions;
         let id = match this {
@@ -148,7 +165,7 @@ impl Compiler<'_, '_> {
         };
         let (member, child) = match resolve(self.scope, id, name) {
             Ok(resolved) => resolved,
-            Err(reason) if self.scope.tolerates_unknown_elements => {
+            Err(reason) if self.scope.tolerates_unknown_names => {
                 self.scope.warnings.push((expression.position, reason));
                 (Member::unknown(name), None)
             }

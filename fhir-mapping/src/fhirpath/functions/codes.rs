@@ -19,10 +19,6 @@ impl<'a, V: Variables<'a>> Evaluator<'a, '_, V> {
         parameters: &'a [Compiled],
         focus: &Focus<'_, 'a>,
     ) -> Result<Items<'a>, Failure> {
-        let Some(terminology) = self.session.terminology else {
-            let reason = "no ValueSets or ConceptMaps are loaded, and no terminology server is set";
-            return Err(reason.to_owned());
-        };
         let url = match parameters.first() {
             Some(url) => self.string(url, focus, "a canonical url")?,
             None => None,
@@ -34,7 +30,7 @@ impl<'a, V: Variables<'a>> Evaluator<'a, '_, V> {
             let Some(item) = single(items, "memberOf")? else {
                 return Ok(Vec::new());
             };
-            return Ok(boolean(Some(is_member(terminology, &url, item)?)));
+            return Ok(boolean(Some(self.is_member(&url, item)?)));
         }
         if !matches!(items, [Item::Terminologies]) {
             return Err("it is a function of %terminologies".to_owned());
@@ -47,61 +43,59 @@ impl<'a, V: Variables<'a>> Evaluator<'a, '_, V> {
             return Ok(Vec::new());
         };
         let answer = if function == Function::ValidateValueSet {
-            let result = is_member(terminology, &url, coded)?;
+            let result = self.is_member(&url, coded)?;
             json!([{"name": "result", "valueBoolean": result}])
         } else {
-            translated(terminology, &url, coded)?
+            self.translated(&url, coded)?
         };
         let parameters = json!({"resourceType": "Parameters", "parameter": answer});
         let id = self.definitions.by_name("Parameters").unwrap_or(UNKNOWN);
         Ok(vec![Item::Element(MapItem::computed(parameters, id))])
     }
-}
-
-/// A CodeableConcept is in a ValueSet when one of its codings is.
-fn is_member(
-    terminology: &dyn Terminology,
-    value_set: &str,
-    item: &Item<'_>,
-) -> Result<bool, Failure> {
-    for code in codes_of(item)? {
-        let member = terminology.is_member(value_set, &code);
-        if member.map_err(|error| error.to_string())? {
-            return Ok(true);
-        }
+    fn terminology(&self) -> Result<&'a dyn Terminology, Failure> {
+        let reason = "no ValueSets or ConceptMaps are loaded, and no terminology server is set";
+        self.session.terminology.ok_or_else(|| reason.to_owned())
     }
-    Ok(false)
-}
 
-fn translated(
-    terminology: &dyn Terminology,
-    concept_map: &str,
-    item: &Item<'_>,
-) -> Result<Value, Failure> {
-    let mut matches = Vec::new();
-    for code in codes_of(item)? {
-        let found = terminology.translate(concept_map, &code);
-        for translation in found.map_err(|error| error.to_string())? {
-            let mut coding = json!({"code": translation.code.code});
-            if let Some(system) = translation.code.system {
-                coding["system"] = system.into();
+    /// A CodeableConcept is in a ValueSet when one of its codings is.
+    fn is_member(&self, value_set: &str, item: &Item<'_>) -> Result<bool, Failure> {
+        let terminology = self.terminology()?;
+        for code in codes_of(item)? {
+            let member = terminology.is_member(value_set, &code);
+            if member.map_err(|error| self.session.unanswered(&error))? {
+                return Ok(true);
             }
-            if let Some(display) = translation.display {
-                coding["display"] = display.into();
-            }
-            matches.push((translation.equivalence, coding));
         }
+        Ok(false)
     }
-    let usable = |equivalence: &str| !matches!(equivalence, "unmatched" | "disjoint");
-    let result = matches.iter().any(|(equivalence, _)| usable(equivalence));
-    let mut parameters = vec![json!({"name": "result", "valueBoolean": result})];
-    parameters.extend(matches.into_iter().map(|(equivalence, coding)| {
-        json!({"name": "match", "part": [
-            {"name": "equivalence", "valueCode": equivalence},
-            {"name": "concept", "valueCoding": coding},
-        ]})
-    }));
-    Ok(Value::Array(parameters))
+
+    fn translated(&self, concept_map: &str, item: &Item<'_>) -> Result<Value, Failure> {
+        let terminology = self.terminology()?;
+        let mut matches = Vec::new();
+        for code in codes_of(item)? {
+            let found = terminology.translate(concept_map, &code);
+            for translation in found.map_err(|error| self.session.unanswered(&error))? {
+                let mut coding = json!({"code": translation.code.code});
+                if let Some(system) = translation.code.system {
+                    coding["system"] = system.into();
+                }
+                if let Some(display) = translation.display {
+                    coding["display"] = display.into();
+                }
+                matches.push((translation.equivalence, coding));
+            }
+        }
+        let usable = |equivalence: &str| !matches!(equivalence, "unmatched" | "disjoint");
+        let result = matches.iter().any(|(equivalence, _)| usable(equivalence));
+        let mut parameters = vec![json!({"name": "result", "valueBoolean": result})];
+        parameters.extend(matches.into_iter().map(|(equivalence, coding)| {
+            json!({"name": "match", "part": [
+                {"name": "equivalence", "valueCode": equivalence},
+                {"name": "concept", "valueCoding": coding},
+            ]})
+        }));
+        Ok(Value::Array(parameters))
+    }
 }
 
 /// The codes of a code, a Coding or a CodeableConcept.

@@ -5,7 +5,7 @@ use super::map_scope::MapScope;
 use crate::language::syntax;
 use crate::program::findings::MapFindings;
 use crate::program::scope::Refusal;
-use crate::program::{Extended, Program};
+use crate::program::{Extended, Group, Program};
 
 impl MapScope<'_> {
     /// The group that is extended, with the inputs that it gets: by their names, else by their
@@ -49,13 +49,12 @@ impl MapScope<'_> {
 pub(super) fn check(
     loaded: &Loaded<'_>,
     first_group: &[usize],
-    program: &Program,
+    program: &mut Program,
     findings: &[MapFindings],
 ) {
-    let next = |id: usize| {
-        let extended = program.groups.get(id)?.extends.as_ref()?;
-        Some(extended.group.0)
-    };
+    let extended = |group: &Group| Some(group.extends.as_ref()?.group.0);
+    let extended: Vec<Option<usize>> = program.groups.iter().map(extended).collect();
+    let next = |id: usize| extended.get(id).copied().flatten();
     for ((map, first), findings) in loaded.maps.iter().zip(first_group).zip(findings) {
         for (offset, group) in map.groups.iter().enumerate() {
             let Some((_, position)) = &group.extends else {
@@ -66,10 +65,14 @@ pub(super) fn check(
             // Another cycle that this group leads to is told where it is.
             let mut steps = 0;
             while let Some(id) = at
-                && steps <= program.groups.len()
+                && steps <= extended.len()
             {
                 if id == own {
-                    findings.error((*position, format!("{} extends itself", group.name)));
+                    let reason = format!("{} extends itself", group.name);
+                    if let Some(group) = program.groups.get_mut(own) {
+                        group.failure = Some(reason.clone());
+                    }
+                    findings.error((*position, reason));
                     break;
                 }
                 steps += 1;

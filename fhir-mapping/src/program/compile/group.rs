@@ -3,6 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use super::map_scope::MapScope;
+use super::source::UNKNOWN_VARIABLE;
 use crate::definitions::TypeId;
 use crate::fhirpath::compile::{Context, compile as compile_expression};
 use crate::language::lexer::Position;
@@ -31,7 +32,7 @@ impl<'l> MapScope<'l> {
             shared: vec![HashMap::new()],
             assigned: Vec::new(),
         };
-        compiler.scope.tolerates_unknown_elements = true;
+        compiler.scope.tolerates_unknown_names = true;
         let mut names = HashSet::new();
         for input in &group.inputs {
             let type_id = match self.type_of_input(input) {
@@ -53,6 +54,7 @@ impl<'l> MapScope<'l> {
             }
         }
         let extends = self.findings.noted(self.extended(group)).flatten();
+        let failure = self.findings.take_failure();
         let rules = compiler.rules(&group.rules);
         let used = std::mem::take(&mut compiler.scope.used_constants);
         self.used_constants.borrow_mut().extend(used);
@@ -64,6 +66,7 @@ impl<'l> MapScope<'l> {
             slots: compiler.scope.slots,
             extends,
             rules,
+            failure,
         }
     }
 
@@ -71,11 +74,13 @@ impl<'l> MapScope<'l> {
     /// too.
     pub(super) fn constants(&self) {
         let mut scope = Scope::new(self.loaded.definitions, &self.constants);
-        scope.tolerates_unknown_elements = true;
+        scope.tolerates_unknown_names = true;
         for constant in &self.map.constants {
             let compiled = compile_expression(&mut scope, Context::None, &constant.expression);
             self.findings.noted(compiled);
         }
+        // Rules that use them fail by themselves.
+        self.findings.take_failure();
         for constant in &self.map.constants {
             // What constants use of each other is used.
             if !scope.used_constants.contains(&constant.name) {
@@ -160,11 +165,13 @@ impl GroupCompiler<'_, '_> {
         if default_group.is_some() || simple {
             self.map.needs_imports.set(true);
         }
+        let failure = self.map.findings.take_failure();
         self.shared.push(HashMap::new());
         let rules = self.rules(&rule.rules);
         let shared = self.shared.pop().unwrap_or_default();
         let calls = rule.calls.iter().map(|call| self.call(call));
         let calls = calls.collect::<Vec<_>>();
+        let failure = failure.or_else(|| self.map.findings.take_failure());
         for variable in self.scope.variables.drain(visible..) {
             let implied = default_group
                 .is_some_and(|(source, target)| [source, target].contains(&variable.slot));
@@ -179,6 +186,13 @@ impl GroupCompiler<'_, '_> {
         if !sources.iter().all(crate::program::Source::is_always_there) {
             self.assigned.truncate(assigned);
         }
+        if sources
+            .iter()
+            .any(|source| source.context == UNKNOWN_VARIABLE)
+        {
+            // It fails whenever it is reached, as there is nothing to read.
+            sources.clear();
+        }
         Rule {
             name,
             sources,
@@ -187,6 +201,7 @@ impl GroupCompiler<'_, '_> {
             calls: calls.into_iter().flatten().collect(),
             shared: shared.into_values().collect(),
             default_group,
+            failure,
         }
     }
 

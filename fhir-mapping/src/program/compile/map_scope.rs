@@ -166,6 +166,19 @@ impl<'l> MapScope<'l> {
         }
     }
 
+    /// The concept map of this url: a resource, a block of this map (`#name`), or a block of another
+    /// one (`url-of-the-map#name`).
+    pub(super) fn concept_map(&self, url: &str) -> Option<Arc<ConceptMap>> {
+        if let Some(known) = self.concept_maps.get(url.split('|').next()?) {
+            return Some(Arc::clone(known));
+        }
+        let (map, _) = url.split_once('#')?;
+        let block = url.strip_prefix(map)?;
+        let map = self.loaded.maps.iter().find(|other| other.url == map)?;
+        let block = map.concept_maps.iter().find(|other| other.url == block)?;
+        Some(Arc::new(ConceptMap::of_block(block)))
+    }
+
     /// The type of this name, which may have to be the alias of something with one of the modes.
     ///
     /// # Errors

@@ -31,7 +31,7 @@ pub(crate) struct Loaded<'l> {
     pub(crate) has_terminology_server: bool,
 }
 
-/// Compiles everything. What comes with errors cannot be run.
+/// Compiles everything. What has an error fails when a transform reaches it.
 pub(crate) fn compile(loaded: &Loaded<'_>) -> (Program, Findings) {
     let mut program = Program {
         maps: Vec::new(),
@@ -63,7 +63,7 @@ pub(crate) fn compile(loaded: &Loaded<'_>) -> (Program, Findings) {
         called.extend(scope.called.borrow().iter().copied());
         of_maps.push(scope.finish());
     }
-    extends::check(loaded, &first_group, &program, &of_maps);
+    extends::check(loaded, &first_group, &mut program, &of_maps);
     unused::groups(loaded, &first_group, &called, &of_maps);
     let mut findings = Findings::default();
     for (map, of_map) in loaded.maps.iter().zip(of_maps) {

@@ -9,6 +9,9 @@ use crate::language::syntax::{self, Mode};
 use crate::program::Source;
 use crate::program::suggestion::did_you_mean;
 
+/// The slot of a variable that there is not.
+pub(super) const UNKNOWN_VARIABLE: usize = usize::MAX;
+
 impl GroupCompiler<'_, '_> {
     /// A source; what is wrong with it is noted, so that the rest of the rule is looked at, too.
     pub(super) fn source(&mut self, source: &syntax::Source, simple: bool) -> Source {
@@ -19,7 +22,7 @@ impl GroupCompiler<'_, '_> {
             None => {
                 let reason = self.no_variable("variable", &source.context, None);
                 self.map.findings.error((position, reason));
-                (0, None)
+                (UNKNOWN_VARIABLE, None)
             }
         };
         let mut path = Vec::new();

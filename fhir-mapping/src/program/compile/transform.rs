@@ -14,6 +14,9 @@ use crate::program::scope::{Refusal, plain_name};
 use crate::program::suggestion::did_you_mean;
 use crate::program::{Operand, TextFormat, Transform, TranslationResult, Translator};
 
+/// The concept map that HL7's engine has built in.
+const OID_TO_URI: &str = "http://hl7.org/fhir/ConceptMap/special-oid2uri";
+
 /// Every transform, for suggestions.
 const TRANSFORMS: [&str; 16] = [
     "escape",
@@ -198,6 +201,12 @@ impl GroupCompiler<'_, '_> {
                 ));
             }
         };
+        if url == OID_TO_URI {
+            if result != "uri" {
+                return Err(refuse(format!("translate by {OID_TO_URI} gives 'uri'")));
+            }
+            return Ok(Transform::OidToUri(self.operand(source)?));
+        }
         let result = match result {
             "code" => TranslationResult::Code,
             "system" => TranslationResult::System,
@@ -213,22 +222,22 @@ impl GroupCompiler<'_, '_> {
             }
         };
         let concept_maps = &self.map.concept_maps;
-        let known = concept_maps.get(url.split('|').next().unwrap_or_default());
-        let Some(concept_map) = known else {
-            if self.map.has_terminology_server {
-                return Ok(Transform::Translate {
-                    translator: Translator::Server(url.clone()),
-                    source: self.operand(source)?,
-                    result,
-                });
+        let Some(concept_map) = self.map.concept_map(url) else {
+            if !self.map.has_terminology_server {
+                let suggestion = did_you_mean(url, concept_maps.keys().map(String::as_str));
+                let reason = format!(
+                    "there is no concept map {url}, so a transform fails when it comes here; add it{suggestion}"
+                );
+                self.warn(position, reason);
             }
-            let suggestion = did_you_mean(url, concept_maps.keys().map(String::as_str));
-            return Err(refuse(format!(
-                "there is no concept map {url}; add it to the maps{suggestion}"
-            )));
+            return Ok(Transform::Translate {
+                translator: Translator::Server(url.clone()),
+                source: self.operand(source)?,
+                result,
+            });
         };
         let translations = Translations {
-            concept_map: Arc::clone(concept_map),
+            concept_map,
             others: Arc::clone(concept_maps),
         };
         Ok(Transform::Translate {
