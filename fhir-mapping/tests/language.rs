@@ -291,6 +291,45 @@ fn constants_of_a_map() {
 }
 
 #[test]
+fn a_source_whose_profile_is_not_known_tells_its_type_itself() {
+    let text = map("s.deceased : boolean as d -> t.deceased = d \"r\";").replace(
+        "StructureDefinition/Patient\" alias Source",
+        "StructureDefinition/some-profile\" alias Source",
+    );
+    let maps = compile(&text).unwrap();
+    let patient = json!({"resourceType": "Patient", "deceasedBoolean": true});
+    assert_eq!(maps.transform(URL, &patient, Uuid::nil()), Ok(patient));
+}
+
+#[test]
+fn published_models_leave_types_out_and_narrow_elements_of_elements() {
+    let mut library = MapLibrary::new();
+    library
+        .add_structure_definition(&json!({
+            "resourceType": "StructureDefinition", "url": "http://example.org/model", "name": "Model",
+            "kind": "logical", "derivation": "specialization",
+            "differential": {"element": [
+                {"path": "Model"},
+                {"path": "Model.status", "max": "1", "type": [{"code": "Coding"}]},
+                {"path": "Model.status.code", "max": "1", "fixedCode": "completed"},
+                {"path": "Model.unspecified", "max": "1"}
+            ]}
+        }))
+        .unwrap();
+    let text = r#"map "http://example.org/map" = "m"
+        uses "http://hl7.org/fhir/StructureDefinition/Patient" alias Patient as source
+        uses "http://example.org/model" alias Model as target
+        group Main(source s : Patient, target t : Model) {
+            s -> t.status as c, c.code = 'a', c.display = 'A', t.unspecified = 'x' "r";
+        }"#;
+    library.add_map(text).unwrap();
+    let maps = library.compile_strictly().unwrap();
+    let result = maps.transform(URL, &json!({"resourceType": "Patient"}), Uuid::nil());
+    let expected = json!({"status": {"code": "a", "display": "A"}, "unspecified": "x"});
+    assert_eq!(result, Ok(expected));
+}
+
+#[test]
 fn a_logical_model_is_read_and_written() {
     let mut library = MapLibrary::new();
     library

@@ -406,7 +406,6 @@ mod tests {
                 json!(null),
                 "an element has no path",
             ),
-            ("/differential/element/1/type", json!([]), "X.a has no type"),
             (
                 "/differential/element/1/contentReference",
                 json!("#X.b"),

@@ -113,7 +113,9 @@ fn read(definitions: &Definitions, elements: &[Value]) -> Result<Model, String> 
     let mut ids: HashMap<&str, TypeId> = HashMap::new();
     let mut types: Vec<TypeDefinition> = Vec::new();
     for (index, (element, path)) in elements.iter().zip(&paths).enumerate() {
-        if ids.contains_key(path.as_str()) || (index > 0 && !parents.contains(path.as_str())) {
+        let has_elements =
+            index == 0 || (parents.contains(path.as_str()) && is_defined_here(element));
+        if ids.contains_key(path.as_str()) || !has_elements {
             continue;
         }
         let id = u32::try_from(types.len()).map_or(UNKNOWN, |count| TypeId(first + count));
@@ -166,9 +168,11 @@ fn read(definitions: &Definitions, elements: &[Value]) -> Result<Model, String> 
             }
             found
         };
-        if element_types.is_empty() {
-            return Err(format!("{path} has no type"));
-        }
+        // Published models leave types out, for example of elements that may not be there.
+        let element_types = match element_types.as_slice() {
+            [] => vec![UNKNOWN],
+            _ => element_types,
+        };
         let maximum = element.get("base").unwrap_or(element).get("max");
         let maximum = maximum.and_then(Value::as_str);
         of_parent.push(Element {
@@ -179,6 +183,11 @@ fn read(definitions: &Definitions, elements: &[Value]) -> Result<Model, String> 
         });
     }
     Ok(Model { types, pending })
+}
+
+/// Whether an element's type is what stands below it; else that only narrows the type it has.
+fn is_defined_here(element: &Value) -> bool {
+    codes(element).all(|code| matches!(code.as_str(), "Element" | "BackboneElement" | "Base"))
 }
 
 /// The codes of an element's types. FHIRPath's own types stand for FHIR's.

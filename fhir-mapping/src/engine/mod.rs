@@ -194,6 +194,9 @@ fn source_type(definitions: &Definitions, entry: &Entry, input: &Value) -> Resul
             _ => format!("it reads a {expected}, which is an object"),
         });
     }
+    if entry.source == UNKNOWN {
+        return Ok(definitions.of_resource(input).unwrap_or(UNKNOWN));
+    }
     if definitions.kind(entry.source) != Some(Kind::Resource) {
         return Ok(entry.source);
     }

@@ -102,11 +102,16 @@ fn entry(scope: &MapScope<'_>, group: GroupId) -> Result<Entry, String> {
                 ))),
             };
         };
-        scope
-            .loaded
-            .definitions
-            .by_url(&used.url)
-            .ok_or_else(|| format!("{} is not known; add its StructureDefinition", used.url))
+        let known = scope.loaded.definitions.by_url(&used.url);
+        match (known, mode) {
+            (Some(id), _) => Ok(id),
+            // A profile, perhaps: the input tells its own type.
+            (None, StructureMode::Source) => Ok(UNKNOWN),
+            (None, _) => Err(format!(
+                "{} is not known; add its StructureDefinition",
+                used.url
+            )),
+        }
     };
     Ok(Entry {
         group,
