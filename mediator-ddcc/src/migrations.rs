@@ -24,7 +24,8 @@ pub(crate) static SQLITE: LazyLock<Migrator> = migrations!(
     "0002_stored_once",
     "0003_workers",
     "0004_definitions",
-    "0005_stored_together"
+    "0005_stored_together",
+    "0006_moved"
 );
 
 pub(crate) static POSTGRESQL: LazyLock<Migrator> = migrations!("postgresql", "0001_events");
