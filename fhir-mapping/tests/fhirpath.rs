@@ -535,3 +535,41 @@ fn deep_expressions_are_refused_and_those_below_do_not_exhaust_the_stack() {
         );
     }
 }
+
+#[rstest]
+#[case("name.given.sort()", json!(["Ana", "Bo", "Cy"]))]
+#[case("name.given.sort(-$this)", json!(["Cy", "Bo", "Ana"]))]
+#[case("telecom.sort(-rank, value).value", json!(["d", "a", "b", "c"]))]
+#[case("(10 | 9 | 1.5).sort()", json!([1.5, 9, 10]))]
+#[case("(false | true).sort()", json!([true, false]))]
+#[case("name.given.item(1)", json!(["Ana"]))]
+#[case("name.given.item(7)", json!([]))]
+#[case("name.given.item(-1)", json!([]))]
+#[case("coalesce(name.family, name.given.first(), 'x')", json!(["Bo"]))]
+#[case("coalesce(name.family)", json!([]))]
+#[case("name.given.check(active, 'active').count()", json!([3]))]
+fn functions_of_newer_engines(#[case] expression: &str, #[case] expected: Value) {
+    let patient = json!({
+        "resourceType": "Patient",
+        "active": true,
+        "name": [{"given": ["Bo", "Ana", "Cy"]}],
+        "telecom": [
+            {"value": "b", "rank": 1}, {"value": "a", "rank": 1}, {"value": "c", "rank": 0}, {"value": "d"},
+        ],
+    });
+    let compiled = Expression::compile(expression).unwrap();
+    assert_eq!(json!(compiled.evaluate(&patient).unwrap()), expected);
+}
+
+#[rstest]
+#[case("name.sort()", "`sort` is given something that has no order")]
+#[case("('a' | 1).sort()", "`sort` is given values that have no common order")]
+#[case("name.sort(given)", "`sort` is given 2 items, not one")]
+#[case("name.check(active, 'x')", "a check does not hold")]
+fn what_newer_functions_refuse(#[case] expression: &str, #[case] reason: &str) {
+    let patient = json!({
+        "resourceType": "Patient", "active": false, "name": [{"given": ["Bo", "Ana"]}],
+    });
+    let compiled = Expression::compile(expression).unwrap();
+    assert_eq!(compiled.evaluate(&patient).unwrap_err().to_string(), reason);
+}

@@ -10,7 +10,9 @@ pub(crate) enum Function {
     AnyFalse,
     AnyTrue,
     Ceiling,
+    Check,
     Children,
+    Coalesce,
     Combine,
     Comparable,
     ConformsTo,
@@ -44,6 +46,7 @@ pub(crate) enum Function {
     IndexOf,
     Intersect,
     IsDistinct,
+    Item,
     Join,
     Last,
     LastIndexOf,
@@ -67,6 +70,7 @@ pub(crate) enum Function {
     Select,
     Single,
     Skip,
+    Sort,
     Split,
     Sqrt,
     StartsWith,
@@ -100,7 +104,7 @@ pub(crate) enum Function {
 
 /// Every function with how many parameters it takes, at least and at most. `is`, `as`, `ofType` and
 /// `defineVariable` are compiled apart: their parameters are no values.
-pub(crate) const FUNCTIONS: [(&str, Function, usize, usize); 94] = [
+pub(crate) const FUNCTIONS: [(&str, Function, usize, usize); 98] = [
     ("abs", Function::Abs, 0, 0),
     ("aggregate", Function::Aggregate, 1, 2),
     ("all", Function::All, 1, 1),
@@ -109,7 +113,9 @@ pub(crate) const FUNCTIONS: [(&str, Function, usize, usize); 94] = [
     ("anyFalse", Function::AnyFalse, 0, 0),
     ("anyTrue", Function::AnyTrue, 0, 0),
     ("ceiling", Function::Ceiling, 0, 0),
+    ("check", Function::Check, 2, 2),
     ("children", Function::Children, 0, 0),
+    ("coalesce", Function::Coalesce, 1, 10),
     ("combine", Function::Combine, 1, 1),
     ("comparable", Function::Comparable, 1, 1),
     ("conformsTo", Function::ConformsTo, 1, 1),
@@ -143,6 +149,7 @@ pub(crate) const FUNCTIONS: [(&str, Function, usize, usize); 94] = [
     ("indexOf", Function::IndexOf, 1, 1),
     ("intersect", Function::Intersect, 1, 1),
     ("isDistinct", Function::IsDistinct, 0, 0),
+    ("item", Function::Item, 1, 1),
     ("join", Function::Join, 0, 1),
     ("last", Function::Last, 0, 0),
     ("lastIndexOf", Function::LastIndexOf, 1, 1),
@@ -166,6 +173,7 @@ pub(crate) const FUNCTIONS: [(&str, Function, usize, usize); 94] = [
     ("select", Function::Select, 1, 1),
     ("single", Function::Single, 0, 0),
     ("skip", Function::Skip, 1, 1),
+    ("sort", Function::Sort, 0, 10),
     ("split", Function::Split, 1, 1),
     ("sqrt", Function::Sqrt, 0, 0),
     ("startsWith", Function::StartsWith, 1, 1),
@@ -208,6 +216,7 @@ impl Function {
                 | Self::Iif
                 | Self::Repeat
                 | Self::Select
+                | Self::Sort
                 | Self::Trace
                 | Self::Where
         )
@@ -217,13 +226,16 @@ impl Function {
     pub(crate) fn keeps_type(self) -> bool {
         matches!(
             self,
-            Self::Distinct
+            Self::Check
+                | Self::Distinct
                 | Self::Exclude
                 | Self::First
                 | Self::Intersect
+                | Self::Item
                 | Self::Last
                 | Self::Single
                 | Self::Skip
+                | Self::Sort
                 | Self::Tail
                 | Self::Take
                 | Self::Trace
@@ -235,7 +247,7 @@ impl Function {
     pub(crate) fn needs_order(self) -> bool {
         matches!(
             self,
-            Self::First | Self::Last | Self::Skip | Self::Tail | Self::Take
+            Self::First | Self::Item | Self::Last | Self::Skip | Self::Tail | Self::Take
         )
     }
 

@@ -22,7 +22,7 @@
 //!
 //! | of | functions |
 //! |---|---|
-//! | collections | `all allFalse allTrue anyFalse anyTrue combine count distinct empty exclude exists first intersect isDistinct last single skip subsetOf supersetOf tail take union` |
+//! | collections | `all allFalse allTrue anyFalse anyTrue check coalesce combine count distinct empty exclude exists first intersect isDistinct item last single skip sort subsetOf supersetOf tail take union` |
 //! | projection | `aggregate children defineVariable descendants iif not ofType repeat select trace where` |
 //! | strings | `contains decode encode endsWith escape indexOf join lastIndexOf length lower matches matchesFull replace replaceMatches split startsWith substring toChars trim unescape upper` |
 //! | numbers | `abs ceiling exp floor ln log power round sqrt truncate` |

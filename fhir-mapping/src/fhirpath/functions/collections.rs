@@ -35,6 +35,20 @@ impl<'a, V: Variables<'a>> Evaluator<'a, '_, V> {
                 self.combined(function, items, parameters, focus)
             }
             Function::Iif => self.either(&items, parameters, focus),
+            Function::Coalesce => {
+                for parameter in parameters {
+                    let found = self.eval(parameter, focus)?;
+                    if !found.is_empty() {
+                        return Ok(found);
+                    }
+                }
+                Ok(Vec::new())
+            }
+            // Its second parameter is what HL7's engine calls it when it fails.
+            Function::Check => match parameters.first() {
+                Some(test) if !self.test(test, focus)? => Err("a check does not hold".to_owned()),
+                _ => Ok(items),
+            },
             Function::Select => {
                 let mut selected = Vec::new();
                 for (index, item) in items.iter().enumerate() {
@@ -227,6 +241,16 @@ impl<'a, V: Variables<'a>> Evaluator<'a, '_, V> {
             Function::First => {
                 items.truncate(1);
                 items
+            }
+            // What no number is counted by is nowhere.
+            Function::Item => {
+                let index = match parameters.first() {
+                    Some(index) => self.integer(index, focus, "an index")?,
+                    None => None,
+                };
+                let index = index.and_then(|index| usize::try_from(index).ok());
+                let item = index.and_then(|index| items.into_iter().nth(index));
+                item.into_iter().collect()
             }
             Function::Last => items.pop().into_iter().collect(),
             Function::Single => {

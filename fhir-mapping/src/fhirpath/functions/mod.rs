@@ -7,6 +7,7 @@ mod collections;
 mod conversions;
 mod escapes;
 mod numbers;
+mod order;
 mod references;
 mod text;
 mod times;
@@ -88,6 +89,7 @@ impl<'a, V: Variables<'a>> Evaluator<'a, '_, V> {
                 self.code_function(function, &items, parameters, focus)
             }
             F::Resolve => self.resolved(&items),
+            F::Sort => self.sorted(items, parameters, focus),
             F::Aggregate => self.aggregated(&items, parameters, focus),
             _ => self.collection(function, items, parameters, focus),
         }
