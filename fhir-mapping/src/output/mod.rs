@@ -254,7 +254,17 @@ impl<'a> Output<'a> {
             return Ok(node);
         }
         let (found, element) = self.element(node, member)?;
-        let type_id = self.only_type(found, element)?;
+        if !element.list
+            && let Some(value) = self.value_of(node, found)?
+        {
+            return Ok(value);
+        }
+        let type_id = match (self.only_type(found, element), element.types.as_slice()) {
+            (Ok(id), _) => id,
+            (Err(_), [id]) => *id,
+            // As with HL7's engine, what is made and not filled is left out.
+            (Err(_), _) => UNKNOWN,
+        };
         self.grow(size_of_node(self.definitions, type_id))?;
         self.place(
             node,
@@ -263,6 +273,18 @@ impl<'a> Output<'a> {
             type_id,
             Content::Properties(Vec::new()),
         )
+    }
+
+    /// What an element of one value has already, if it is of the type that the name tells.
+    fn value_of(&mut self, node: NodeId, found: ElementIndex) -> Result<Option<NodeId>, Stop> {
+        let mut properties = self.properties(node)?.iter();
+        let property = properties.find(|property| property.element == found.index);
+        let value = property.and_then(|property| property.values.first().copied());
+        let is_it = |value: &NodeId| match found.choice {
+            Some(choice) => self.nodes[value.0].type_id == choice,
+            None => true,
+        };
+        Ok(value.filter(is_it))
     }
 
     /// The type of a new item of the element, when the element has only one.
