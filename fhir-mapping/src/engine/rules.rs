@@ -40,6 +40,7 @@ impl<'a> Engine<'a, '_> {
                 reason: reason.clone(),
             });
         }
+        let mut shared = Vec::new();
         if let Some(extended) = &group.extends {
             let inputs = extended.inputs.iter();
             let inputs: Vec<Slot<'a>> =
@@ -47,9 +48,19 @@ impl<'a> Engine<'a, '_> {
             let extended_base = self.stack.len();
             self.stack.extend(inputs);
             self.run_group(extended.group, extended_base, GroupCall::Extended)?;
+            // Both are one group: what its rules share, those of this one share, too.
+            let extended = program.groups.get(extended.group.0);
+            for (name, slot) in extended.into_iter().flat_map(|extended| &extended.shared) {
+                if let Some(own) = group.shared.get(name) {
+                    shared.push((*own, self.stack[extended_base + slot].clone()));
+                }
+            }
             self.stack.truncate(extended_base);
         }
         self.stack.resize(base + group.slots, Slot::Unset);
+        for (slot, node) in shared {
+            self.stack[base + slot] = node;
+        }
         for rule in &group.rules {
             self.rule(group, rule, base)?;
         }

@@ -58,6 +58,8 @@ pub(crate) struct Group {
     pub(crate) inputs: Vec<Mode>,
     pub(crate) slots: usize,
     pub(crate) extends: Option<Extended>,
+    /// Slots of what its outermost rules share, by the name of that.
+    pub(crate) shared: HashMap<String, usize>,
     pub(crate) rules: Vec<Rule>,
     /// Why a transform fails when it runs the group.
     pub(crate) failure: Option<String>,

@@ -65,6 +65,7 @@ impl<'l> MapScope<'l> {
             inputs: group.inputs.iter().map(|input| input.mode).collect(),
             slots: compiler.scope.slots,
             extends,
+            shared: compiler.shared.pop().unwrap_or_default(),
             rules,
             failure,
         }
