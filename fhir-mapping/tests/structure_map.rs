@@ -666,3 +666,18 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_parameter_without_a_value_is_an_empty_text() {
+    let resource = json!({
+        "resourceType": "StructureMap", "url": "http://example.org/m", "name": "m", "status": "draft",
+        "group": [{"name": "G", "input": [
+            {"name": "a", "mode": "source"}, {"name": "b", "mode": "target"},
+        ], "rule": [{"name": "r", "source": [{"context": "a"}], "target": [{
+            "context": "b", "element": "c", "transform": "append",
+            "parameter": [{"valueId": "a"}, {}, {"valueString": "x"}],
+        }]}]}],
+    });
+    let text = from_json(&resource).unwrap().text;
+    assert!(text.contains("append(a, '', 'x')"), "{text}");
+}

@@ -16,6 +16,8 @@ pub(super) fn parameter(value: &Value, place: &str) -> Result<String, String> {
     match names.as_slice() {
         [name] => member("value", name, members, place)?
             .ok_or_else(|| format!("{place} has {name}, which is no value of a parameter")),
+        // HL7's engine writes a blank text as nothing.
+        [] => Ok(plainly_quoted("")),
         _ => Err(format!("{place} has not one value")),
     }
 }
