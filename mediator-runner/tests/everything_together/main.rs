@@ -41,37 +41,21 @@ fn runner(servers: &Servers, data: &Path, arguments: &[&str]) -> Command {
     command
 }
 
-/// Lets callers with a token of Keycloak through; the mediator checks it.
-async fn create_channel(core: &RealOpenHimCore, port: u16) {
-    let channel = json!({
-        "name": "Certificates for clients with tokens", "type": "http", "authType": "public",
-        "methods": ["POST"], "priority": 1,
-        "urlPattern": format!("^{}$", PATH.replace('$', "\\$")),
-        "routes": [{
-            "name": "mediator", "type": "http", "host": "127.0.0.1", "port": port,
-            "primary": true, "forwardAuthHeader": true
-        }]
-    });
-    let answer = core.api("POST", "/channels", Some(channel)).await;
-    assert_eq!(answer.status, 201, "{:#}", answer.body);
-}
-
 const SECRET: &str = "a long password of channels";
 
-/// Lets a client of OpenHIM through, and shows the mediator that core asks.
-async fn create_trusted_channel(core: &RealOpenHimCore, port: u16) {
-    let channel = json!({
-        "name": "Certificates for clients of OpenHIM", "type": "http", "authType": "private",
-        "allow": ["issuing"], "methods": ["POST"], "priority": 1,
-        "urlPattern": format!("^/trusted{}$", PATH.replace('$', "\\$")),
-        "routes": [{
-            "name": "mediator", "type": "http", "host": "127.0.0.1", "port": port,
-            "primary": true, "path": PATH,
-            "username": "openhim", "password": SECRET
-        }]
-    });
-    let answer = core.api("POST", "/channels", Some(channel)).await;
-    assert_eq!(answer.status, 201, "{:#}", answer.body);
+/// Lets callers with a token of Keycloak through, which the mediator checks; and, elsewhere, a client
+/// of OpenHIM, for whom core shows the mediator that it is core.
+async fn create_channels(core: &RealOpenHimCore, port: u16) {
+    core.create_channel_to((port, PATH), PATH, |_| ()).await;
+    let trusted = format!("/trusted{PATH}");
+    core.create_channel_to((port, PATH), &trusted, |channel| {
+        channel["authType"] = json!("private");
+        channel["allow"] = json!(["issuing"]);
+        channel["routes"][0]["forwardAuthHeader"] = json!(false);
+        channel["routes"][0]["username"] = json!("openhim");
+        channel["routes"][0]["password"] = json!(SECRET);
+    })
+    .await;
     core.create_client("clinic", "clinic-password", &["issuing"])
         .await;
 }
@@ -150,8 +134,7 @@ async fn a_certificate_comes_about_with_all_real_servers() {
         .stderr(Stdio::inherit())
         .spawn();
     let serving = Runner(child.unwrap());
-    create_channel(core, address.port()).await;
-    create_trusted_channel(core, address.port()).await;
+    create_channels(core, address.port()).await;
     let url = format!("{}{PATH}", core.router_url());
 
     let token = keycloak.client_token("health-event-source").await;

@@ -1,6 +1,5 @@
 use real_servers::softhsm::{CONFIGURATION, SoftHsm};
 use real_servers::together::Servers;
-use serde_json::json;
 
 use super::super::clients::PATH;
 use super::super::server::{Server, Settings};
@@ -95,24 +94,9 @@ impl Running {
         };
         let (_, port) = server.address.rsplit_once(':').unwrap();
         let prefix = format!("/{port}");
-        let channel = json!({
-            "name": format!("Certificates of port {port}"),
-            "type": "http",
-            "authType": "public",
-            "methods": ["POST"],
-            "urlPattern": format!("^{prefix}{}$", PATH.replace('$', "\\$")),
-            "routes": [{
-                "name": "mediator",
-                "type": "http",
-                "host": "127.0.0.1",
-                "port": port.parse::<u16>().unwrap(),
-                "path": PATH,
-                "primary": true,
-                "forwardAuthHeader": true,
-            }],
-        });
-        let answer = core.api("POST", "/channels", Some(channel)).await;
-        assert_eq!(answer.status, 201, "{:#}", answer.body);
+        let mediator = (port.parse().unwrap(), PATH);
+        let requested = format!("{prefix}{PATH}");
+        core.create_channel_to(mediator, &requested, |_| ()).await;
         format!("{}{prefix}", core.router_url())
     }
 

@@ -139,6 +139,39 @@ impl RealOpenHimCore {
         self.create("/channels", channel).await;
     }
 
+    /// Makes an open channel that leads `POST` of the path `requested` to `path` of a port of
+    /// 127.0.0.1, with the client's token. Before it is made, `change` may make another one of it.
+    ///
+    /// # Panics
+    ///
+    /// When core refuses.
+    pub async fn create_channel_to(
+        &self,
+        (port, path): (u16, &str),
+        requested: &str,
+        change: impl FnOnce(&mut Value),
+    ) {
+        let mut channel = json!({
+            "name": requested,
+            "urlPattern": format!("^{}$", requested.replace('$', "\\$")),
+            "methods": ["POST"],
+            "type": "http",
+            "authType": "public",
+            "priority": 1,
+            "routes": [{
+                "name": "mediator",
+                "host": "127.0.0.1",
+                "port": port,
+                "path": path,
+                "type": "http",
+                "primary": true,
+                "forwardAuthHeader": true,
+            }],
+        });
+        change(&mut channel);
+        self.create("/channels", channel).await;
+    }
+
     /// The whole transactions that match `filters`, for example `{"status": "Failed"}`, the newest
     /// first.
     ///
