@@ -681,3 +681,27 @@ fn a_parameter_without_a_value_is_an_empty_text() {
     let text = from_json(&resource).unwrap().text;
     assert!(text.contains("append(a, '', 'x')"), "{text}");
 }
+
+#[test]
+fn an_element_that_fhir_cannot_have_is_refused() {
+    let resource = json!({
+        "resourceType": "StructureMap", "url": "http://example.org/m", "name": "m", "status": "draft",
+        " structure": [{"url": "http://example.org/p", "mode": "source"}],
+    });
+    let error = from_json(&resource).unwrap_err().to_string();
+    assert!(
+        error.contains("\" structure\" is no name of a FHIR element"),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_comment_below_a_rule_without_its_end_is_about_the_next_one() {
+    let text = "map 'u' = 'n'\ngroup G(source a, target b) {\n  a.x as v -> b.x // one\n  // two\n  a.y as v -> b.y;\n}";
+    let resource = to_json(text, FhirVersion::R4).unwrap();
+    let rules = &resource["group"][0]["rule"];
+    assert_eq!(rules[0]["documentation"], "one");
+    assert_eq!(rules[1]["documentation"], "two");
+    let formatted = fhir_mapping::format(text).unwrap();
+    assert_eq!(to_json(&formatted, FhirVersion::R4).unwrap(), resource);
+}

@@ -100,6 +100,15 @@ impl Parser<'_> {
                 Token::Word(_) | Token::Quoted(_) if next_line => {}
                 _ => return Err(self.unexpected("`->`, `then`, `,`, the rule's name or `;`")),
             }
+            // What stands above the next rule is about that one.
+            let line = self.line_before();
+            let comments = self.comments_before(self.next).iter();
+            let above: Vec<Span> = comments
+                .filter(|comment| comment.line > line)
+                .map(|comment| comment.span)
+                .collect();
+            rule.documentation
+                .retain(|comment| !above.contains(comment));
             self.mark(Mark::Missing(";"));
             self.warn("a rule ends with `;`");
         }

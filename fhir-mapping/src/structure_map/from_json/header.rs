@@ -29,6 +29,9 @@ pub(super) fn header(resource: &mut Object<'_, '_>) -> Result<String, String> {
         .iter()
         .filter_map(|element| members.get_key_value(*element));
     for (element, value) in first.chain(rest) {
+        if !is_word(element) {
+            return Err(format!("{element:?} is no name of a FHIR element"));
+        }
         if element == "extension" {
             let others = value.as_array().into_iter().flatten();
             let others: Vec<Value> = others.filter(|one| !is_constant(one)).cloned().collect();
