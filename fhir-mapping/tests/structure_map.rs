@@ -696,12 +696,24 @@ fn an_element_that_fhir_cannot_have_is_refused() {
 }
 
 #[test]
+fn metadata_that_fhir_cannot_have_is_refused() {
+    let map = |path: &str| {
+        format!(
+            "/// url = 'u'\n/// name = 'n'\n/// {path} = 'x'\n\ngroup G(source a, target b) {{\n}}\n"
+        )
+    };
+    to_json(&map("contact.0.name"), FhirVersion::R4).unwrap();
+    let error = to_json(&map("nam-e"), FhirVersion::R4).unwrap_err();
+    assert!(error.to_string().contains("/// nam-e"), "{error}");
+}
+
+#[test]
 fn a_comment_below_a_rule_without_its_end_is_about_the_next_one() {
-    let text = "map 'u' = 'n'\ngroup G(source a, target b) {\n  a.x as v -> b.x // one\n  // two\n  a.y as v -> b.y;\n}";
+    let text = "map 'u' = 'n'\ngroup G(source a, target b) {\n  a.x as v -> b.x // one\n  // two\n  a.y as v -> b.y \"named\" // three\n}";
     let resource = to_json(text, FhirVersion::R4).unwrap();
     let rules = &resource["group"][0]["rule"];
     assert_eq!(rules[0]["documentation"], "one");
-    assert_eq!(rules[1]["documentation"], "two");
+    assert_eq!(rules[1]["documentation"], "two\r\nthree");
     let formatted = fhir_mapping::format(text).unwrap();
     assert_eq!(to_json(&formatted, FhirVersion::R4).unwrap(), resource);
 }

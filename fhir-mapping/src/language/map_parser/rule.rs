@@ -109,6 +109,9 @@ impl Parser<'_> {
                 .collect();
             rule.documentation
                 .retain(|comment| !above.contains(comment));
+            let end = self.comment_at_end();
+            let end = end.filter(|comment| !rule.documentation.contains(comment));
+            rule.documentation.extend(end);
             self.mark(Mark::Missing(";"));
             self.warn("a rule ends with `;`");
         }

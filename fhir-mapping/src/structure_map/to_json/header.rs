@@ -3,7 +3,7 @@
 use serde_json::{Map, Number, Value, json};
 
 use super::super::implied_id;
-use super::Writer;
+use super::{Writer, is_word};
 use crate::error::MapError;
 use crate::language::syntax::StructureMap;
 
@@ -44,6 +44,10 @@ impl Writer<'_> {
             ] = *steps
             {
                 return Err(refuse("this is no element of the header"));
+            }
+            let is_name = |step: &&str| is_word(step) || step.parse::<usize>().is_ok();
+            if !steps.iter().all(is_name) {
+                return Err(refuse("this is no name of a FHIR element"));
             }
             set(&mut header, &steps, value).map_err(refuse)?;
         }
