@@ -92,6 +92,12 @@ impl MapLibrary {
         self.definitions.add(resource)
     }
 
+    /// Whether there is a type or model of this url, built in or added.
+    #[must_use]
+    pub fn has_structure(&self, url: &str) -> bool {
+        self.definitions.by_url(url).is_some()
+    }
+
     /// Adds a ConceptMap, which `translate` finds by its url. One of the same url is replaced.
     ///
     /// # Errors

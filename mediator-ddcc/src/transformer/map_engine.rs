@@ -179,6 +179,16 @@ impl MapEngine {
             .and_then(|url| url.rsplit('/').next())
             .map(str::to_owned);
         let mut library = self.library(resources)?;
+        // Like Matchbox, which looks for the model of what it reads, too.
+        if let Some(unknown) = root
+            .structures
+            .iter()
+            .find(|url| !library.has_structure(url))
+        {
+            return Err(EngineError::Map(format!(
+                "map {url}: {unknown} is not known; upload its StructureDefinition"
+            )));
+        }
         for (_, text) in &needed {
             library.add_map(text).map_err(of_map)?;
         }

@@ -57,10 +57,12 @@ fn is_explained(path: &str, ours: &Value, java: &Value) -> bool {
         Some("documentation") => path.contains("rule[") && ours.ends_with(&java),
         // Java takes hyphens out of names.
         Some("name") => without(&ours, &['-']) == java,
-        // Java adds parentheses by precedence, and quotes to units of time.
+        // Java adds parentheses by precedence, and quotes to units of time, and writes `item` as
+        // an index.
         Some("condition" | "check" | "logMessage" | "valueString") => {
-            let dropped = ['(', ')', '\'', ' '];
-            without(&ours, &dropped) == without(&java, &dropped)
+            let dropped = ['(', ')', '\'', ' ', ']'];
+            let alike = |text: &str| without(&text.replace('[', ".item"), &dropped);
+            alike(&ours) == alike(&java)
         }
         // Java reads `collate` as `last`.
         Some(mode) if mode.starts_with("listMode[") => {
