@@ -928,3 +928,19 @@ proptest! {
         prop_assert_eq!(&result["id"], &json!(text));
     }
 }
+
+#[test]
+fn a_library_knows_what_is_built_in_and_what_was_added() {
+    let mut library = MapLibrary::new();
+    assert!(library.has_structure("http://hl7.org/fhir/StructureDefinition/Patient"));
+    let model = "http://example.org/model";
+    assert!(!library.has_structure(model));
+    library
+        .add_structure_definition(&json!({
+            "resourceType": "StructureDefinition", "url": model, "name": "Model",
+            "kind": "logical", "derivation": "specialization",
+            "differential": {"element": [{"path": "Model"}]}
+        }))
+        .unwrap();
+    assert!(library.has_structure(model));
+}
