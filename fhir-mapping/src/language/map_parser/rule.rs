@@ -59,6 +59,7 @@ impl Parser<'_> {
             }
         }
         let elements = self.elements_of_copies(&rule)?;
+        let commented;
         if self.at_word("then") {
             self.mark(Mark::Then);
             self.take_word("then");
@@ -68,24 +69,16 @@ impl Parser<'_> {
                     rule.calls.push(self.call()?);
                 }
             }
-            self.comments_of_rule(begin, &mut rule.documentation);
+            commented = self.comments_of_rule(begin, &mut rule.documentation);
             if *self.token() == Token::Symbol("{") {
                 self.mark(Mark::Open);
                 self.advance();
                 rule.rules = self.rules()?;
             }
         } else {
-            self.comments_of_rule(begin, &mut rule.documentation);
+            commented = self.comments_of_rule(begin, &mut rule.documentation);
         }
-        let named = match self.token() {
-            Token::Text(_) => true,
-            // Else it is the next rule's source, and a `;` is missing.
-            Token::Word(_) | Token::Quoted(_) => {
-                matches!(self.peek(), Token::Symbol(";" | "}"))
-            }
-            _ => false,
-        };
-        if named {
+        if self.at_name_of_rule() {
             rule.name = Some(match self.text("") {
                 Ok(name) => name,
                 Err(_) => self.identifier("the rule's name")?,
@@ -100,18 +93,9 @@ impl Parser<'_> {
                 Token::Word(_) | Token::Quoted(_) if next_line => {}
                 _ => return Err(self.unexpected("`->`, `then`, `,`, the rule's name or `;`")),
             }
-            // What stands above the next rule is about that one.
-            let line = self.line_before();
-            let comments = self.comments_before(self.next).iter();
-            let above: Vec<Span> = comments
-                .filter(|comment| comment.line > line)
-                .map(|comment| comment.span)
-                .collect();
-            rule.documentation
-                .retain(|comment| !above.contains(comment));
-            let end = self.comment_at_end();
-            let end = end.filter(|comment| !rule.documentation.contains(comment));
-            rule.documentation.extend(end);
+            if self.next > commented {
+                rule.documentation.extend(self.comment_at_end());
+            }
             self.mark(Mark::Missing(";"));
             self.warn("a rule ends with `;`");
         }
@@ -133,12 +117,31 @@ impl Parser<'_> {
         }
     }
 
-    /// Adds the comments between the token `begin` and this one.
-    fn comments_of_rule(&self, begin: usize, documentation: &mut Vec<Span>) {
-        for token in begin + 1..=self.next {
+    /// Whether the rule's name stands here. Else a word is the next rule's source, and a `;` is
+    /// missing.
+    fn at_name_of_rule(&self) -> bool {
+        match self.token() {
+            Token::Text(_) => true,
+            Token::Word(_) | Token::Quoted(_) => {
+                matches!(self.peek(), Token::Symbol(";" | "}"))
+            }
+            _ => false,
+        }
+    }
+
+    /// Adds the comments between the token `begin` and this one, which it returns. Where the rule
+    /// has ended before this token, what stands above it is not about the rule.
+    fn comments_of_rule(&self, begin: usize, documentation: &mut Vec<Span>) -> usize {
+        for token in begin + 1..self.next {
             let comments = self.comments_before(token).iter();
             documentation.extend(comments.map(|comment| comment.span));
         }
+        let goes_on = matches!(self.token(), Token::Symbol(";" | "{")) || self.at_name_of_rule();
+        let line = self.line_before();
+        let comments = self.comments_before(self.next).iter();
+        let comments = comments.filter(|comment| goes_on || comment.line == line);
+        documentation.extend(comments.map(|comment| comment.span));
+        self.next
     }
 
     fn source(&mut self) -> Result<Source, SyntaxError> {
