@@ -24,6 +24,7 @@ pub mod questionnaire;
 pub mod recorded;
 pub mod repository;
 pub mod request;
+mod resource;
 pub mod signing;
 pub mod strict_json;
 pub mod terminology;

@@ -5,8 +5,9 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::registration::document_reference_id;
-use super::{URI, derived, urn, without_version};
+use super::{URI, derived, urn};
 use crate::core_data_set::Identifier;
+use crate::resource::remove_version;
 
 /// `Identifier.system` of an HCID whose request names none: the guide writes `urn:HCID:value`.
 pub const HCID_SYSTEM: &str = "urn:HCID";
@@ -83,7 +84,7 @@ pub(super) fn new(hcid: &Identifier, patient_id: &str) -> Value {
 /// The folder with this document; where it is there already, at its place.
 pub(super) fn with_document(mut folder: Value, document_id: Uuid, issued_at: &Value) -> Value {
     let is_there = place_of(&folder, document_id).is_some();
-    without_version(&mut folder);
+    remove_version(&mut folder);
     if let Some(object) = folder.as_object_mut() {
         object.insert("date".to_owned(), issued_at.clone());
         let entries = object.entry("entry").or_insert_with(|| json!([]));

@@ -256,14 +256,6 @@ pub(crate) fn derived(seed: Uuid, name: &str) -> Uuid {
     fhir_mapping::seeded_uuid(seed, name.as_bytes())
 }
 
-/// Takes away what a repository adds to what is read.
-fn without_version(resource: &mut Value) {
-    if let Some(meta) = resource.get_mut("meta").and_then(Value::as_object_mut) {
-        meta.remove("versionId");
-        meta.remove("lastUpdated");
-    }
-}
-
 fn urn(id: Uuid) -> String {
     format!("urn:uuid:{id}")
 }

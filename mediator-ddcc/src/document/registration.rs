@@ -7,8 +7,9 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::content::resource_type;
-use super::{SignedDocument, URI, derived, folder, urn, without_version};
+use super::{SignedDocument, URI, derived, folder, urn};
 use crate::core_data_set::CoreDataSet;
+use crate::resource::{entries, remove_version, text};
 
 const PATIENT: &str = "Patient";
 const SUBMISSION_SET: &str = "http://smart.who.int/ddcc/StructureDefinition/DDCCSubmissionSet";
@@ -154,7 +155,7 @@ impl<'a> Registration<'a> {
     /// Adds a resource that replaces the version of it that was read.
     pub fn replace(&mut self, mut resource: Value) {
         let version = text(&resource, "/meta/versionId").to_owned();
-        without_version(&mut resource);
+        remove_version(&mut resource);
         let mut entry = put(resource);
         entry["request"]["ifMatch"] = json!(format!("W/\"{version}\""));
         self.entries.push(entry);
@@ -385,21 +386,6 @@ fn entry(full_url: &str, resource: Value, url: &str) -> Value {
 /// A UUID as an OID (ITU-T X.667), which is what MHD asks for.
 fn oid(id: Uuid) -> String {
     format!("urn:oid:2.25.{}", id.as_u128())
-}
-
-fn entries(bundle: &Value) -> impl Iterator<Item = &Value> {
-    bundle
-        .get("entry")
-        .and_then(Value::as_array)
-        .into_iter()
-        .flatten()
-}
-
-fn text<'a>(value: &'a Value, pointer: &str) -> &'a str {
-    value
-        .pointer(pointer)
-        .and_then(Value::as_str)
-        .unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -164,19 +164,5 @@ fn resource(row: &Row<'_>) -> Result<Value, RepositoryError> {
     Ok(resource)
 }
 
-/// Takes away what [`resource`] adds.
-fn remove_version(resource: &mut Value) {
-    let Some(object) = resource.as_object_mut() else {
-        return;
-    };
-    if let Some(meta) = object.get_mut("meta").and_then(Value::as_object_mut) {
-        meta.remove("versionId");
-        meta.remove("lastUpdated");
-        if meta.is_empty() {
-            object.remove("meta");
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests;

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::super::RepositoryError;
 use super::document;
+use crate::resource::{entries, text};
 
 /// How a server is told that a resource must not be there yet (`ifNoneMatch: *` of the port).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -235,21 +236,6 @@ pub(super) fn check_response(bundle: &Value, response: Value) -> Result<Value, R
         }
     }
     Ok(response)
-}
-
-fn entries(bundle: &Value) -> impl Iterator<Item = &Value> {
-    bundle
-        .get("entry")
-        .and_then(Value::as_array)
-        .into_iter()
-        .flatten()
-}
-
-fn text<'a>(value: &'a Value, pointer: &str) -> &'a str {
-    value
-        .pointer(pointer)
-        .and_then(Value::as_str)
-        .unwrap_or_default()
 }
 
 fn refuse<T>(reason: &str) -> Result<T, RepositoryError> {

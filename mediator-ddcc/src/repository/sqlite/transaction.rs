@@ -13,6 +13,7 @@ use super::{held, reference, search};
 use crate::database::DatabaseError;
 use crate::document::registration::Registration;
 use crate::json_text::json_text;
+use crate::resource::remove_version;
 
 /// Entries of one transaction at most.
 const MAXIMUM_ENTRIES: usize = 1000;
@@ -395,7 +396,7 @@ fn forget(
             let Some(mut held) = super::read(connection, resource_type, id)? else {
                 continue;
             };
-            super::remove_version(&mut held);
+            remove_version(&mut held);
             let number = add_content(connection, &json_text(&held), None)?;
             run(
                 connection,

@@ -8,8 +8,9 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension as _, params};
 use serde_json::Value;
 
 use super::super::RepositoryError;
-use super::{SqliteRepository, held, reference, remove_version};
+use super::{SqliteRepository, held, reference};
 use crate::database::{self, DatabaseError};
+use crate::resource::remove_version;
 
 /// Resources that there are, and that were not moved as they are now.
 const UNMOVED: &str = "FROM resource r WHERE r.content IS NOT NULL AND NOT EXISTS \
