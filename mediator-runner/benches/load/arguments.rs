@@ -1,5 +1,7 @@
 use std::str::FromStr;
 
+use super::server::Settings;
+
 /// What is to be measured.
 pub(crate) struct Arguments {
     /// For each line.
@@ -8,6 +10,8 @@ pub(crate) struct Arguments {
     clients: Option<usize>,
     /// With cards or without, instead of both.
     pub(crate) card: Option<bool>,
+    /// Forms of code that a certificate has, instead of every one.
+    forms: Option<String>,
     /// Each real back end in turn.
     pub(crate) back_ends: bool,
     /// Names of the lines that are wanted, instead of all.
@@ -27,6 +31,7 @@ impl Arguments {
             seconds: value("--seconds").map_or(10, parsed),
             clients: value("--clients").map(parsed),
             card: value("--card").map(parsed),
+            forms: value("--forms"),
             back_ends: has("--back-ends"),
             only: value("--only").map(|names| names.split(',').map(str::to_owned).collect()),
             json: has("--json"),
@@ -36,6 +41,14 @@ impl Arguments {
     pub(crate) fn clients(&self) -> Vec<usize> {
         self.clients
             .map_or_else(|| vec![1, 16], |count| vec![count])
+    }
+
+    /// Settings of the server that is measured.
+    pub(crate) fn settings(&self) -> Settings {
+        let forms = self.forms.iter();
+        forms
+            .map(|forms| ("MEDIATOR_CODES__FORMS".to_owned(), forms.clone()))
+            .collect()
     }
 
     /// Whether the line of this name is wanted.

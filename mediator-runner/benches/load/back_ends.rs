@@ -48,9 +48,10 @@ pub(crate) async fn measure(arguments: &Arguments) {
 async fn figures(line: &Line, running: &Running, arguments: &Arguments) -> Vec<Figures> {
     let card = arguments.card.unwrap_or(false);
     let mut is_warm = line.servers.is_empty();
+    let settings = [running.settings().as_slice(), &arguments.settings()].concat();
     let mut all = Vec::new();
     for count in arguments.clients() {
-        let server = Server::start(card, running.settings());
+        let server = Server::start(card, &settings);
         let base = running.lead_to(&server).await;
         let token = running.token().await;
         let clients = Clients::of(&base, &format!("{}-{count}", line.name), token);

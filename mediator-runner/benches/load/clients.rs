@@ -1,3 +1,4 @@
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -23,6 +24,15 @@ pub(crate) struct Clients {
     asked: Arc<AtomicUsize>,
 }
 
+/// What clients were answered with.
+#[derive(Default)]
+pub(crate) struct Answers {
+    /// How long each certificate took, in order of size.
+    pub(crate) latencies: Vec<Duration>,
+    /// How often there was none.
+    pub(crate) refused: HashMap<StatusCode, usize>,
+}
+
 impl Clients {
     /// Of the server at this base address; with this bearer token, if there is one.
     pub(crate) fn of(base: &str, run: &str, token: Option<String>) -> Self {
@@ -44,27 +54,35 @@ impl Clients {
         }
     }
 
-    /// So many clients for so long; how long each certificate took, in order of size.
-    pub(crate) async fn ask(&self, clients: usize, time: Duration) -> Vec<Duration> {
+    /// So many clients for so long.
+    pub(crate) async fn ask(&self, clients: usize, time: Duration) -> Answers {
         let start = Instant::now();
         let tasks: Vec<_> = (0..clients)
             .map(|_| {
                 let client = self.clone();
                 tokio::spawn(async move {
-                    let mut latencies = Vec::new();
+                    let mut answers = Answers::default();
                     while start.elapsed() < time {
-                        latencies.push(client.certificate().await);
+                        let asked = Instant::now();
+                        match client.answer().await {
+                            (StatusCode::OK, _) => answers.latencies.push(asked.elapsed()),
+                            (status, _) => *answers.refused.entry(status).or_default() += 1,
+                        }
                     }
-                    latencies
+                    answers
                 })
             })
             .collect();
-        let mut latencies = Vec::new();
+        let mut all = Answers::default();
         for task in tasks {
-            latencies.extend(task.await.unwrap());
+            let answers = task.await.unwrap();
+            all.latencies.extend(answers.latencies);
+            for (status, count) in answers.refused {
+                *all.refused.entry(status).or_default() += count;
+            }
         }
-        latencies.sort();
-        latencies
+        all.latencies.sort();
+        all
     }
 
     /// One certificate, and how long it took.

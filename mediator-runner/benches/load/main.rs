@@ -5,6 +5,7 @@
 //! cargo bench -p mediator-runner --bench load                 # ten seconds for each line
 //! cargo bench -p mediator-runner --bench load -- --seconds 60
 //! cargo bench -p mediator-runner --bench load -- --card false --clients 16   # one line
+//! cargo bench -p mediator-runner --bench load -- --forms who  # certificates of one code
 //! ```
 //!
 //! With `--back-ends`, the same with each real back end in turn beside the embedded ones, and how

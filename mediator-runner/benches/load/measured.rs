@@ -1,13 +1,12 @@
 use std::time::{Duration, Instant};
 
-use super::clients::Clients;
+use super::clients::{Answers, Clients};
 use super::processor_time;
 use super::server::Server;
 
 /// What a load of some seconds has shown.
 pub(crate) struct Measured {
-    /// In order of size.
-    latencies: Vec<Duration>,
+    answers: Answers,
     elapsed: Duration,
     server_cpu: Duration,
     clients_cpu: Duration,
@@ -32,13 +31,13 @@ impl Measured {
         };
         let before = cpu();
         let start = Instant::now();
-        let latencies = clients.ask(count, time).await;
+        let answers = clients.ask(count, time).await;
         let elapsed = start.elapsed();
         let after = cpu();
         let [server_cpu, clients_cpu, machine_cpu] =
             std::array::from_fn(|index| after[index].saturating_sub(before[index]));
         Self {
-            latencies,
+            answers,
             elapsed,
             server_cpu,
             clients_cpu,
@@ -48,7 +47,26 @@ impl Measured {
     }
 
     pub(crate) fn certificates(&self) -> usize {
-        self.latencies.len()
+        self.answers.latencies.len()
+    }
+
+    /// Requests that were answered with something else, by status.
+    pub(crate) fn refused(&self) -> Vec<(u16, usize)> {
+        let refused = self.answers.refused.iter();
+        let mut refused: Vec<_> = refused
+            .map(|(status, count)| (status.as_u16(), *count))
+            .collect();
+        refused.sort_unstable();
+        refused
+    }
+
+    /// The same for people; empty when there are none.
+    pub(crate) fn refusals(&self) -> String {
+        let refused = self.refused().into_iter();
+        let refused: Vec<_> = refused
+            .map(|(status, count)| format!("  {count} answered with {status}"))
+            .collect();
+        refused.concat()
     }
 
     pub(crate) fn per_second(&self) -> f64 {
@@ -58,12 +76,14 @@ impl Measured {
     /// In milliseconds.
     pub(crate) fn percentile(&self, percent: usize) -> f64 {
         let count = self.certificates();
-        milliseconds(self.latencies[(count * percent / 100).min(count - 1)])
+        let index = (count * percent / 100).min(count.saturating_sub(1));
+        let latency = self.answers.latencies.get(index);
+        latency.copied().map_or(f64::NAN, milliseconds)
     }
 
     /// Of the time that a certificate took, in milliseconds.
     pub(crate) fn mean(&self) -> f64 {
-        self.each(self.latencies.iter().sum())
+        self.each(self.answers.latencies.iter().sum())
     }
 
     /// In milliseconds for each certificate, as all the following.

@@ -75,7 +75,7 @@ impl Report {
         let before = measured.mean() - measured.each(figures.in_mediator);
         if !self.json {
             println!(
-                "{:<10} {:>7} {per_second:>12.1} {:>6.0}% {:>7.1} {:>7.1}   {:>8.2} {:>11.2} {:>11.2} {:>11.2} {:>11.2} {before:>13.2} {:>8.2} {:>8.2}",
+                "{:<10} {:>7} {per_second:>12.1} {:>6.0}% {:>7.1} {:>7.1}   {:>8.2} {:>11.2} {:>11.2} {:>11.2} {:>11.2} {before:>13.2} {:>8.2} {:>8.2}{}",
                 figures.back_end,
                 figures.clients,
                 per_second / first * 100.0,
@@ -88,6 +88,7 @@ impl Report {
                 ports[3],
                 measured.server_cpu(),
                 measured.others_cpu(),
+                measured.refusals(),
             );
         }
         let waited: Map<String, Value> = PORTS
@@ -106,6 +107,9 @@ impl Report {
             "backEnd": figures.back_end,
             "clients": figures.clients,
             "certificates": measured.certificates(),
+            "refused": measured.refused().into_iter().map(|(status, count)| {
+                json!({ "status": status, "count": count })
+            }).collect::<Vec<_>>(),
             "certificatesPerSecond": per_second,
             "p50Milliseconds": measured.percentile(50),
             "p99Milliseconds": measured.percentile(99),
