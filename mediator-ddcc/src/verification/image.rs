@@ -4,6 +4,7 @@ mod decode;
 mod pages;
 mod regions;
 mod search;
+mod upright;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;

@@ -9,7 +9,7 @@ use rxing::multi::qrcode::detector::MultiFinderPatternFinder;
 use rxing::qrcode::detector::FinderPattern;
 use rxing::{BinaryBitmap, DecodeHints, Luma8LuminanceSource, Point};
 
-use super::{FoundCodes, guarded, regions};
+use super::{FoundCodes, guarded, regions, upright};
 
 /// Images up to this size are searched enlarged too: a module may be less than two pixels wide.
 const ENLARGED_SIDE: u32 = 1_000;
@@ -66,6 +66,9 @@ const SIZES: [(u32, u32); 10] = [
 /// be too small to tell apart, or fall between the pixels that are looked at, and a wide blur or
 /// noise becomes less when it is reduced.
 fn read_sizes(image: &GrayImage) -> Vec<String> {
+    if let Some(text) = upright::read(image) {
+        return vec![text];
+    }
     let texts = read(&mut image.clone());
     if !texts.is_empty() {
         return texts;
