@@ -103,6 +103,7 @@ mod tests {
 
     use image::imageops::{self, FilterType};
     use image::{GrayImage, Luma};
+    use proptest::prelude::*;
     use qrcodegen::{Mask, QrCode, QrCodeEcc, QrSegment, Version};
 
     use super::*;
@@ -174,5 +175,20 @@ mod tests {
             }
         }
         assert_eq!(read(&image).as_deref(), Some(TEXT));
+    }
+
+    proptest! {
+        /// Square ones more often than not.
+        #[test]
+        fn any_image_is_read_or_not(
+            width in 0_u32..70,
+            more in 0_u32..2,
+            levels in prop::collection::vec(any::<u8>(), 71 * 70),
+        ) {
+            let height = width + more;
+            let pixels = levels[..(width * height) as usize].to_vec();
+            let image = GrayImage::from_raw(width, height, pixels).unwrap();
+            prop_assert_eq!(read(&image), None);
+        }
     }
 }
