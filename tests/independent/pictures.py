@@ -98,7 +98,9 @@ def first_mode(picture):
 def smallest_version(text, level):
     """Version of the QR code in which another encoder, with the best segments, puts the text."""
     code = zxingcpp.create_barcode(text, zxingcpp.BarcodeFormat.QRCode, ec_level=level)
-    (read,) = zxingcpp.read_barcodes(code.to_image(scale=4))
+    # Not of every kind, for the reason above.
+    formats = [zxingcpp.BarcodeFormat.QRCode]
+    (read,) = zxingcpp.read_barcodes(code.to_image(scale=4), formats=formats)
     assert read.text == text
     return int(read.extra["Version"])
 
