@@ -257,6 +257,18 @@ mod tests {
         }
     }
 
+    /// One of more than a thousand: at its place on the page both fail in every size.
+    #[test]
+    fn a_code_on_a_card_is_read_that_libraries_do_not_read() {
+        let mut codes = CodeForm::ALL.map(code);
+        let [.., icao] = &mut codes;
+        *icao =
+            IssuedCode::new(CodeForm::Icao, include_str!("image/dense.txt").to_owned()).unwrap();
+        let found = read_codes(&card(CardSize::A4, &codes)).unwrap();
+        assert!(found.texts.contains(&codes[3].text));
+        assert_eq!(found.unreadable, 0);
+    }
+
     /// The code without more of a corner than error correction can mend.
     fn damaged(code: &IssuedCode) -> GrayImage {
         let mut image = drawn(code);
