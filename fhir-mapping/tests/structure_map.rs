@@ -708,6 +708,19 @@ fn metadata_that_fhir_cannot_have_is_refused() {
 }
 
 #[test]
+fn metadata_without_quotes_is_text_where_fhir_has_text() {
+    let text = "/// url = 'u'\n/// name = 2\n/// version = 1.10\n/// experimental = true\n\ngroup G(source a, target b) {\n}\n";
+    for version in [FhirVersion::R4, FhirVersion::R5] {
+        let resource = to_json(text, version).unwrap();
+        assert_eq!(resource["name"], "2");
+        assert_eq!(resource["version"], "1.10");
+        assert_eq!(resource["experimental"], true);
+        let written = from_json(&resource).unwrap();
+        assert_eq!(to_json(&written.text, version).unwrap(), resource);
+    }
+}
+
+#[test]
 fn a_comment_below_a_rule_without_its_end_is_about_the_next_one() {
     let text = "map 'u' = 'n'\ngroup G(source a, target b) {\n  a.x as v -> b.x // one\n  // two\n  a.y as v -> b.y \"named\" // three\n}";
     let resource = to_json(text, FhirVersion::R4).unwrap();

@@ -120,7 +120,16 @@ impl Parser<'_> {
             map.url = self.text("the map's url in quotes")?;
             Some(Value::String(map.url.clone()))
         } else if self.position().line == line {
-            self.literal()?.map(|(value, _)| value)
+            let begin = self.next;
+            let literal = self.literal()?;
+            literal.map(|(value, _)| {
+                // The other elements of a StructureMap itself are texts, with and without quotes.
+                if value.is_string() || path.contains('.') || path == "experimental" {
+                    value
+                } else {
+                    Value::String(self.span_since(begin).of(self.text).to_owned())
+                }
+            })
         } else {
             None
         };
