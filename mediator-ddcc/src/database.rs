@@ -277,6 +277,7 @@ mod tests {
     /// What was stored by the first version of the schema is found and read by this one.
     #[tokio::test]
     async fn databases_of_earlier_versions_are_taken_over() {
+        use crate::ledger::Ledger as _;
         use crate::repository::FhirRepository as _;
         let folder = TempDir::new().unwrap();
         let path = path(&folder);
@@ -288,20 +289,38 @@ mod tests {
         first.run(&mut connection).await.unwrap();
         sqlx::raw_sql(
             r#"INSERT INTO resource VALUES ('List', 'l', 3, '2026-01-01T00:00:00Z',
-                '{"resourceType":"List","id":"l","status":"current","identifier":[{"system":"urn:x","value":"1"}]}');
+                '{"resourceType":"List","id":"l","status":"current","identifier":[
+                    {"system":"urn:x","value":"1"}, {"value":"urn:uuid:u"}, {"value":"A 1/2"}],
+                    "subject":{"reference":"Patient/p"}}');
                INSERT INTO search_index VALUES ('List', 'l', 'identifier', 'urn:x', '1');
-               INSERT INTO search_index VALUES ('List', 'l', 'status', '', 'current');"#,
+               INSERT INTO search_index VALUES ('List', 'l', 'identifier', '', 'urn:uuid:u');
+               INSERT INTO search_index VALUES ('List', 'l', 'identifier', '', 'A 1/2');
+               INSERT INTO search_index VALUES ('List', 'l', 'patient', '', 'Patient/p');
+               INSERT INTO search_index VALUES ('List', 'l', 'status', '', 'current');
+               INSERT INTO event (id, key_hash, content_hash, request, accepted_at)
+                VALUES ('0d539a0c-7d0a-4a38-8f4e-5a1f22b9c7d4', 'k', 'h', '{"n":1}', '2026-01-01T00:00:00Z');"#,
         )
         .execute(&mut connection)
         .await
         .unwrap();
         connection.close().await.unwrap();
         let database = Database::open(&path).await.unwrap();
+        let ledger = crate::ledger::sqlite::SqliteLedger::new(database.clone());
+        let unfinished = ledger.unfinished(2).await.unwrap();
+        assert_eq!(unfinished.len(), 1);
+        assert_eq!(unfinished[0].request["n"], 1);
         let repository = crate::repository::sqlite::SqliteRepository::new(database);
-        let parameters = [("identifier", "urn:x|1"), ("status", "current")];
-        let found = repository.search("List", &parameters).await.unwrap();
-        assert_eq!(found.len(), 1);
-        assert_eq!(found[0]["meta"]["versionId"], "3");
+        for parameter in [
+            ("identifier", "urn:x|1"),
+            ("identifier", "urn:uuid:u"),
+            ("identifier", "A 1/2"),
+            ("patient", "p"),
+        ] {
+            let parameters = [parameter, ("status", "current")];
+            let found = repository.search("List", &parameters).await.unwrap();
+            assert_eq!(found.len(), 1, "{parameter:?}");
+            assert_eq!(found[0]["meta"]["versionId"], "3");
+        }
     }
 
     #[tokio::test]

@@ -25,7 +25,9 @@ pub(crate) static SQLITE: LazyLock<Migrator> = migrations!(
     "0003_workers",
     "0004_definitions",
     "0005_stored_together",
-    "0006_moved"
+    "0006_moved",
+    "0007_found_by_id",
+    "0008_events_by_key"
 );
 
 pub(crate) static POSTGRESQL: LazyLock<Migrator> = migrations!("postgresql", "0001_events");

@@ -90,7 +90,7 @@ pub fn provide_document_bundle<'a>(
     let folder_id = folder::id(hcid);
     let (folder, patient_id, condition) = match folder {
         None => {
-            let patient_id = derived(folder_id, "Patient").to_string();
+            let patient_id = folder::new_patient(folder_id).to_string();
             let new = folder::new(hcid, &patient_id);
             (new, patient_id, ("ifNoneMatch", "*".to_owned()))
         }
@@ -554,7 +554,7 @@ mod tests {
         let mut rows = Vec::new();
         for sql in [
             "SELECT resource_type || ' ' || id || ' ' || version || ' ' || is_held FROM resource",
-            "SELECT resource_type || ' ' || parameter || ' ' || value || ' ' || system || ' ' || id FROM search_index",
+            "SELECT resource_type || ' ' || parameter || ' ' || key || ' ' || id FROM search_index",
             "SELECT text || ' ' || coalesce(moved, '') FROM content",
         ] {
             let found = database.read(move |connection| -> Result<Vec<String>, DatabaseError> {

@@ -6,5 +6,6 @@ mod behaviour;
 mod faults;
 mod moving;
 mod refusals;
+mod room;
 mod schema;
 mod store;

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use serde_json::Value;
+use uuid::Uuid;
 
 use super::super::RepositoryError;
 
@@ -55,26 +56,32 @@ const PARAMETERS: &[(&str, &str, &str, Kind)] = &[
     ("Patient", "identifier", "/identifier/*", Kind::Identifier),
 ];
 
+/// What a resource says of one parameter.
+struct Stated {
+    parameter: &'static str,
+    system: String,
+    value: String,
+}
+
 /// One row of the index.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct IndexRow {
     pub(super) parameter: &'static str,
-    pub(super) system: String,
-    pub(super) value: String,
+    pub(super) key: String,
 }
 
 /// What `resource` is found by. `locations` are the places of what it refers to by `fullUrl`.
-fn index(
+fn stated(
     resource_type: &str,
     resource: &Value,
     locations: &HashMap<String, String>,
-) -> Vec<IndexRow> {
+) -> Vec<Stated> {
     let mut rows = Vec::new();
     for &(_, parameter, path, kind) in PARAMETERS.iter().filter(|row| row.0 == resource_type) {
         for element in elements(resource, path) {
             let mut add = |parameter, system: Option<&str>, value: Option<&str>| {
                 if let Some(value) = value {
-                    rows.push(IndexRow {
+                    rows.push(Stated {
                         parameter,
                         system: system.unwrap_or_default().to_owned(),
                         value: value.to_owned(),
@@ -144,18 +151,40 @@ pub(super) fn stored_index(
     resource: &Value,
     locations: &HashMap<String, String>,
 ) -> Vec<IndexRow> {
-    let mut rows = index(resource_type, resource, locations);
-    rows.retain(|row| is_stored(row.parameter) && own_id(&row.value) != Some(id));
-    rows
+    let rows = stated(resource_type, resource, locations).into_iter();
+    rows.filter(|row| is_stored(row.parameter) && own_id(&row.value).as_deref() != Some(id))
+        .map(|row| IndexRow {
+            parameter: row.parameter,
+            key: key(&row.value).to_owned(),
+        })
+        .collect()
 }
 
 fn is_stored(parameter: &str) -> bool {
     !matches!(parameter, "code" | "status" | "type")
 }
 
-/// The id of which an identifier or reference is made.
-fn own_id(value: &str) -> Option<&str> {
-    value.strip_prefix("urn:uuid:")
+/// What a value is found by: of a reference to a resource here, and of a UUID as a URN, the id alone.
+/// Other values may have the same key, so what is found is compared with what is searched for.
+pub(super) fn key(value: &str) -> &str {
+    let referred = || {
+        let (resource_type, id) = value.split_once('/')?;
+        let is_type = resource_type.starts_with(|first: char| first.is_ascii_uppercase())
+            && resource_type.bytes().all(|byte| byte.is_ascii_alphabetic());
+        (is_type && !id.contains('/')).then_some(id)
+    };
+    let id = value.strip_prefix("urn:uuid:").or_else(referred);
+    id.filter(|id| !id.is_empty()).unwrap_or(value)
+}
+
+/// The id of which an identifier is made.
+fn own_id(value: &str) -> Option<String> {
+    if let Some(id) = value.strip_prefix("urn:uuid:") {
+        return Some(id.to_owned());
+    }
+    // A UUID as an OID (ITU-T X.667).
+    let number: u128 = value.strip_prefix("urn:oid:2.25.")?.parse().ok()?;
+    Some(Uuid::from_u128(number).to_string())
 }
 
 /// One parameter of a search.
@@ -237,27 +266,28 @@ pub(super) fn query(resource_type: &str, criteria: &[Criterion]) -> (String, Vec
                 values.extend(criterion.values.iter().map(|wanted| wanted.value.clone()));
             }
             Some((parameter, _)) if criterion.is_in_the_index() => {
-                let places = vec!["i.value = ?"; criterion.values.len()].join(" OR ");
+                let places = vec!["i.key = ?"; criterion.values.len()].join(" OR ");
                 sql.push_str(&format!(
                     " AND r.id IN (SELECT i.id FROM search_index i \
                      WHERE i.resource_type = ? AND i.parameter = ? AND ({places})"
                 ));
                 values.extend([Some(resource_type.to_owned()), Some(parameter.to_owned())]);
-                values.extend(criterion.values.iter().map(|wanted| wanted.value.clone()));
-                let wanted = criterion
-                    .values
-                    .iter()
-                    .map(|wanted| wanted.value.as_deref());
-                for id in wanted.flatten().filter_map(own_id) {
+                let wanted = || {
+                    let values = criterion.values.iter();
+                    values.map(|wanted| wanted.value.as_deref())
+                };
+                values.extend(wanted().map(|value| value.map(|value| key(value).to_owned())));
+                for id in wanted().flatten().filter_map(own_id) {
                     sql.push_str(" UNION SELECT ?");
-                    values.push(Some(id.to_owned()));
+                    values.push(Some(id));
                 }
                 for patient in &criterion.patients {
                     sql.push_str(
                         " UNION SELECT i.id FROM search_index i \
-                         WHERE i.resource_type = ? AND i.parameter = 'patient' AND i.value = ?",
+                         WHERE i.resource_type = ? AND i.parameter = 'patient' AND i.key = ?",
                     );
-                    values.extend([Some(resource_type.to_owned()), Some(patient.clone())]);
+                    let patient = key(patient).to_owned();
+                    values.extend([Some(resource_type.to_owned()), Some(patient)]);
                 }
                 sql.push(')');
             }
@@ -270,7 +300,7 @@ pub(super) fn query(resource_type: &str, criteria: &[Criterion]) -> (String, Vec
 
 /// Whether a resource matches every criterion.
 pub(super) fn matches(resource_type: &str, resource: &Value, criteria: &[Criterion]) -> bool {
-    let rows = index(resource_type, resource, &HashMap::new());
+    let rows = stated(resource_type, resource, &HashMap::new());
     criteria.iter().all(|criterion| {
         let Some((parameter, _)) = criterion.parameter else {
             // The query asked for these ids.

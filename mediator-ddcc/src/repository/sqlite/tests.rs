@@ -221,6 +221,45 @@ async fn identifiers_made_of_the_id_are_found() {
 }
 
 #[tokio::test]
+async fn identifiers_that_are_found_by_one_key_are_told_apart() {
+    let folder = TempDir::new().unwrap();
+    let repository = repository(&folder).await;
+    let id = "8bda9de7-fb6d-4eec-b7ab-5a2e2b0b6d0f";
+    let oid = format!(
+        "urn:oid:2.25.{}",
+        id.parse::<uuid::Uuid>().unwrap().as_u128()
+    );
+    let urn = format!("urn:uuid:{id}");
+    let patients = [
+        patient(id, &oid),
+        patient("a", &urn),
+        patient("b", id),
+        patient("c", &format!("Passport/{id}")),
+        patient("d", &oid),
+    ];
+    let entries = patients.map(put).to_vec();
+    repository
+        .transaction(bundle(entries.into()))
+        .await
+        .unwrap();
+    for (value, expected) in [
+        (oid.as_str(), vec![id, "d"]),
+        (&urn, vec!["a"]),
+        (id, vec!["b"]),
+        (&format!("Passport/{id}"), vec!["c"]),
+        (&format!("Visa/{id}"), vec![]),
+    ] {
+        let parameters = [("identifier", value)];
+        let found = repository.search("Patient", &parameters).await.unwrap();
+        let ids: Vec<&str> = found
+            .iter()
+            .map(|patient| patient["id"].as_str().unwrap())
+            .collect();
+        assert_eq!(ids, expected, "{value}");
+    }
+}
+
+#[tokio::test]
 async fn a_deleted_resource_is_gone_and_can_come_back() {
     let folder = TempDir::new().unwrap();
     let repository = repository(&folder).await;

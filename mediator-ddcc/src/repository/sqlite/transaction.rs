@@ -259,8 +259,8 @@ impl Transaction {
                     run(
                         connection,
                         "INSERT OR IGNORE INTO search_index \
-                         (resource_type, parameter, value, system, id) VALUES (?, ?, ?, ?, ?)",
-                        params![resource_type, row.parameter, row.value, row.system, id],
+                         (resource_type, parameter, key, id) VALUES (?, ?, ?, ?)",
+                        params![resource_type, row.parameter, row.key, id],
                     )?;
                 }
             }
@@ -365,9 +365,9 @@ fn forget(
     for row in search::stored_index(resource_type, id, &resource, &HashMap::new()) {
         run(
             connection,
-            "DELETE FROM search_index WHERE resource_type = ? AND parameter = ? AND value = ? \
-             AND system = ? AND id = ?",
-            params![resource_type, row.parameter, row.value, row.system, id],
+            "DELETE FROM search_index WHERE resource_type = ? AND parameter = ? AND key = ? \
+             AND id = ?",
+            params![resource_type, row.parameter, row.key, id],
         )?;
     }
     if known.is_held {

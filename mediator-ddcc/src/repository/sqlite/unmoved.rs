@@ -8,7 +8,7 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension as _, params};
 use serde_json::Value;
 
 use super::super::RepositoryError;
-use super::{SqliteRepository, held, reference};
+use super::{SqliteRepository, held, reference, search};
 use crate::database::{self, DatabaseError};
 use crate::resource::remove_version;
 
@@ -201,9 +201,11 @@ fn together(
 fn lists_with(connection: &Connection, item: &Key) -> Result<Vec<Key>, DatabaseError> {
     let mut select = connection.prepare_cached(
         "SELECT id FROM search_index \
-         WHERE value = ? AND parameter = 'item' AND resource_type = 'List'",
+         WHERE key = ? AND parameter = 'item' AND resource_type = 'List'",
     )?;
-    let ids = select.query_map([item.to_string()], |row| row.get::<_, String>(0))?;
+    let ids = select.query_map([search::key(&item.to_string())], |row| {
+        row.get::<_, String>(0)
+    })?;
     Ok(ids
         .map(|id| Ok(Key::new("List", &id?)))
         .collect::<Result<Vec<Key>, rusqlite::Error>>()?)
