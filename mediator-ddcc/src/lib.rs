@@ -13,6 +13,7 @@ pub mod document;
 mod drafting;
 mod event_identity;
 pub mod fhir_date;
+mod finish_interrupted;
 pub mod generation_service;
 mod holder_queue;
 mod in_work;

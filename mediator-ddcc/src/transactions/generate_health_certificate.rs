@@ -176,50 +176,8 @@ impl GenerationService {
         }
     }
 
-    /// Issues what was accepted and then interrupted; returns how many are issued now. Processes
-    /// that do so at the same time share the work.
-    ///
-    /// # Errors
-    /// 503 when the ledger cannot be asked. Events that fail again stay in the ledger, and the
-    /// log says why.
-    pub async fn finish_interrupted(&self) -> Result<usize, OperationOutcome> {
-        const AT_ONCE: u32 = 32;
-        let mut finished = 0;
-        let mut last: Option<ledger::Event> = None;
-        loop {
-            let mut claimed = self.ports.ledger.claim(last.as_ref(), AT_ONCE).await?;
-            let Some(event) = claimed.last() else {
-                return Ok(finished);
-            };
-            last = Some(ledger::Event {
-                request: Value::Null,
-                ..event.clone()
-            });
-            claimed.retain(|event| !self.in_work.contains(event.id));
-            for event in claimed {
-                finished += usize::from(self.finish(event).await);
-            }
-        }
-    }
-
-    /// Whether the event is issued now.
-    async fn finish(&self, event: ledger::Event) -> bool {
-        let AcceptedRequest {
-            response,
-            requester,
-        } = AcceptedRequest::read(event.request);
-        let service = self.on_behalf_of(requester);
-        let outcome = match service.generate_health_certificate(response).await {
-            Ok(_) => return true,
-            Err(outcome) => outcome,
-        };
-        tracing::warn!(event = %event.id, status = outcome.status, "an accepted event is still not issued: {}", outcome.summary());
-        self.release(event.id).await;
-        false
-    }
-
     /// Lets another process try, which may reach what this one does not.
-    async fn release(&self, id: Uuid) {
+    pub(crate) async fn release(&self, id: Uuid) {
         if let Err(error) = self.ports.ledger.released(id).await {
             // It stays with this process, whose next attempt needs no claim.
             tracing::debug!(event = %id, "{error}");

@@ -59,8 +59,8 @@ impl Parser<'_> {
             }
         }
         let elements = self.elements_of_copies(&rule)?;
-        let commented;
-        if self.at_word("then") {
+        let has_then = self.at_word("then");
+        if has_then {
             self.mark(Mark::Then);
             self.take_word("then");
             if *self.token() != Token::Symbol("{") {
@@ -69,14 +69,12 @@ impl Parser<'_> {
                     rule.calls.push(self.call()?);
                 }
             }
-            commented = self.comments_of_rule(begin, &mut rule.documentation);
-            if *self.token() == Token::Symbol("{") {
-                self.mark(Mark::Open);
-                self.advance();
-                rule.rules = self.rules()?;
-            }
-        } else {
-            commented = self.comments_of_rule(begin, &mut rule.documentation);
+        }
+        let commented = self.comments_of_rule(begin, &mut rule.documentation);
+        if has_then && *self.token() == Token::Symbol("{") {
+            self.mark(Mark::Open);
+            self.advance();
+            rule.rules = self.rules()?;
         }
         if self.at_name_of_rule() {
             rule.name = Some(match self.text("") {

@@ -42,6 +42,12 @@ fn target(reference: &str) -> Option<(&str, &str)> {
     matches!(parts.next(), None | Some("_history")).then_some(target)
 }
 
+/// Whether this may be the name of a resource type.
+pub(super) fn is_type(text: &str) -> bool {
+    text.starts_with(|first: char| first.is_ascii_uppercase())
+        && text.bytes().all(|byte| byte.is_ascii_alphabetic())
+}
+
 /// Whether an element of this name refers to something.
 pub(super) fn is_name(name: &str) -> bool {
     matches!(name, "reference" | "url")

@@ -6,6 +6,7 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use super::super::RepositoryError;
+use super::reference::is_type;
 
 /// How a search parameter reads an element (FHIR R4 3.1.1.4).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -169,9 +170,7 @@ fn is_stored(parameter: &str) -> bool {
 pub(super) fn key(value: &str) -> &str {
     let referred = || {
         let (resource_type, id) = value.split_once('/')?;
-        let is_type = resource_type.starts_with(|first: char| first.is_ascii_uppercase())
-            && resource_type.bytes().all(|byte| byte.is_ascii_alphabetic());
-        (is_type && !id.contains('/')).then_some(id)
+        (is_type(resource_type) && !id.contains('/')).then_some(id)
     };
     let id = value.strip_prefix("urn:uuid:").or_else(referred);
     id.filter(|id| !id.is_empty()).unwrap_or(value)
