@@ -16,7 +16,6 @@ use mediator_ddcc::ledger::postgresql::{PostgreSqlLedger, PostgreSqlSettings};
 use mediator_ddcc::ledger::sqlite::SqliteLedger;
 use mediator_ddcc::ledger::{EventKey, Ledger};
 use real_servers::postgresql::RealPostgreSql;
-use serde_json::Value;
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
@@ -40,7 +39,6 @@ fn ledger(criterion: &mut Criterion) {
         let ledger = PostgreSqlLedger::new(&settings).unwrap();
         ledgers.push(("PostgreSQL", Arc::new(ledger)));
     }
-    let request: Value = serde_json::from_str(REQUEST).unwrap();
     let number = AtomicU64::new(0);
     for clients in [1, 16, 64] {
         let mut group =
@@ -52,7 +50,7 @@ fn ledger(criterion: &mut Criterion) {
                     let events = (0..clients).map(|_| async {
                         let number = number.fetch_add(1, Ordering::Relaxed);
                         let key = EventKey(number.to_string());
-                        let (event, _) = ledger.accept(&key, "h", &request).await.unwrap();
+                        let (event, _) = ledger.accept(&key, "h", REQUEST).await.unwrap();
                         ledger.issued(event.id, "document").await.unwrap();
                     });
                     futures::future::join_all(events).await

@@ -1,8 +1,7 @@
 //! What the ledger keeps of a request until its certificate is stored.
 
-use std::borrow::Cow;
-
-use serde_json::{Value, json};
+use serde::Serialize;
+use serde_json::Value;
 
 use crate::audit_event::Requester;
 
@@ -14,19 +13,33 @@ pub(crate) struct AcceptedRequest {
     pub(crate) requester: Option<Requester>,
 }
 
+/// The form of it that has a requester.
+#[derive(Serialize)]
+struct Kept<'a> {
+    requester: &'a Requester,
+    response: &'a Value,
+}
+
 impl AcceptedRequest {
     /// The response itself when it is not known who asks; a resource has a `resourceType`, which
-    /// tells it from the other form.
-    pub(crate) fn write<'a>(response: &'a Value, requester: Option<&Requester>) -> Cow<'a, Value> {
+    /// tells it from the other form. JSON in both.
+    pub(crate) fn write(
+        response: &Value,
+        requester: Option<&Requester>,
+    ) -> Result<String, serde_json::Error> {
         match requester {
-            None => Cow::Borrowed(response),
-            Some(requester) => Cow::Owned(json!({"requester": requester, "response": response})),
+            None => serde_json::to_string(response),
+            Some(requester) => serde_json::to_string(&Kept {
+                requester,
+                response,
+            }),
         }
     }
 
-    pub(crate) fn read(mut kept: Value) -> Self {
+    pub(crate) fn read(kept: &str) -> Result<Self, serde_json::Error> {
+        let mut kept: Value = serde_json::from_str(kept)?;
         let is_resource = kept.get("resourceType").is_some();
-        match kept.get_mut("response").map(Value::take) {
+        Ok(match kept.get_mut("response").map(Value::take) {
             Some(response) if !is_resource => Self {
                 requester: serde_json::from_value(kept["requester"].take()).ok(),
                 response,
@@ -35,12 +48,16 @@ impl AcceptedRequest {
                 response: kept,
                 requester: None,
             },
-        }
+        })
     }
 }
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+
+    use serde_json::json;
+
     use super::*;
 
     #[test]
@@ -52,8 +69,8 @@ mod tests {
             program: None,
         };
         for requester in [None, Some(requester)] {
-            let kept = AcceptedRequest::write(&response, requester.as_ref()).into_owned();
-            let read = AcceptedRequest::read(kept);
+            let kept = AcceptedRequest::write(&response, requester.as_ref()).unwrap();
+            let read = AcceptedRequest::read(&kept).unwrap();
             assert_eq!(read.response, response);
             assert_eq!(read.requester, requester);
         }

@@ -308,7 +308,7 @@ mod tests {
         let ledger = crate::ledger::sqlite::SqliteLedger::new(database.clone());
         let unfinished = ledger.unfinished(2).await.unwrap();
         assert_eq!(unfinished.len(), 1);
-        assert_eq!(unfinished[0].request["n"], 1);
+        assert_eq!(unfinished[0].request, r#"{"n":1}"#);
         let repository = crate::repository::sqlite::SqliteRepository::new(database);
         for parameter in [
             ("identifier", "urn:x|1"),

@@ -1,7 +1,5 @@
 //! Events that were accepted and not issued: after a crash, or while a back end was away.
 
-use serde_json::Value;
-
 use crate::accepted_request::AcceptedRequest;
 use crate::generation_service::GenerationService;
 use crate::ledger;
@@ -24,7 +22,7 @@ impl GenerationService {
                 return Ok(finished);
             };
             last = Some(ledger::Event {
-                request: Value::Null,
+                request: String::new(),
                 ..event.clone()
             });
             claimed.retain(|event| !self.in_work.contains(event.id));
@@ -39,7 +37,14 @@ impl GenerationService {
         let AcceptedRequest {
             response,
             requester,
-        } = AcceptedRequest::read(event.request);
+        } = match AcceptedRequest::read(&event.request) {
+            Ok(request) => request,
+            Err(error) => {
+                tracing::error!(event = %event.id, "what was accepted cannot be read: {error}");
+                self.release(event.id).await;
+                return false;
+            }
+        };
         let service = self.on_behalf_of(requester);
         let outcome = match service.generate_health_certificate(response).await {
             Ok(_) => return true,

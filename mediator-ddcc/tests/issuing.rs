@@ -10,8 +10,8 @@ use mediator_ddcc::codes::{CodeForm, IssuerSettings};
 use mediator_ddcc::database::Database;
 use mediator_ddcc::document;
 use mediator_ddcc::generation_service::{GenerationService, Ports, ServiceSettings};
-use mediator_ddcc::ledger::Ledger;
 use mediator_ddcc::ledger::sqlite::SqliteLedger;
+use mediator_ddcc::ledger::{EventKey, Ledger};
 use mediator_ddcc::operation_outcome::OperationOutcome;
 use mediator_ddcc::questionnaire::Questionnaires;
 use mediator_ddcc::repository::sqlite::SqliteRepository;
@@ -513,6 +513,18 @@ async fn an_identifier_that_a_later_dose_states_finds_every_document_of_the_hold
     }
     assert_eq!(found, [0, 2]);
     assert_eq!(fixture.count("Patient").await, 1);
+}
+
+#[tokio::test]
+async fn an_event_that_cannot_be_read_stops_no_other() {
+    let fixture = Fixture::with(|repository| repository, |signer| signer).await;
+    let kept = ["{", &vaccination().to_string()];
+    for (name, request) in ["broken", "whole"].into_iter().zip(kept) {
+        let key = EventKey(name.to_owned());
+        fixture.ledger.accept(&key, "h", request).await.unwrap();
+    }
+    assert_eq!(fixture.service.finish_interrupted().await.unwrap(), 1);
+    assert_eq!(fixture.count("Bundle").await, 1);
 }
 
 /// A signer whose key is away.

@@ -12,7 +12,6 @@ mod stored_event;
 use async_trait::async_trait;
 use aws_lc_rs::digest::{SHA256, digest};
 use chrono::{DateTime, Utc};
-use serde_json::Value;
 use uuid::Uuid;
 
 pub use error::LedgerError;
@@ -44,8 +43,8 @@ pub struct Event {
     pub key: EventKey,
     /// SHA-256 of the canonical request, lower-case hex.
     pub content_hash: String,
-    /// What was accepted: the QuestionnaireResponse, and who sent it if that is known.
-    pub request: Value,
+    /// What was accepted, as it was given; empty once the event is issued.
+    pub request: String,
     /// When it was accepted, RFC 3339. Certificates are dated with this, so that repeating is safe.
     pub accepted_at: DateTime<Utc>,
     /// How far it is.
@@ -56,7 +55,7 @@ pub struct Event {
 #[async_trait]
 pub trait Ledger: Send + Sync {
     /// Records the event, or returns the one recorded earlier under the same key. The boolean
-    /// tells whether it is new. Durable when this returns. The event is this process's to issue,
+    /// tells whether it is new. `request` is a text, to be given back as it is. Durable when this returns. The event is this process's to issue,
     /// unless it has other content or its state says otherwise.
     ///
     /// # Errors
@@ -65,7 +64,7 @@ pub trait Ledger: Send + Sync {
         &self,
         key: &EventKey,
         content_hash: &str,
-        request: &Value,
+        request: &str,
     ) -> Result<(Event, bool), LedgerError>;
 
     /// Marks the event as issued. Idempotent.

@@ -15,7 +15,6 @@ use super::stored_event::StoredEvent;
 use super::{Event, EventKey, EventState, Ledger, LedgerError, key_hash, now};
 use crate::database::{Database, DatabaseError};
 use crate::event_identity::new_event_id;
-use crate::json_text::json_text;
 
 /// Keeps events in a [`Database`]. The request of an issued event is dropped: the repository has
 /// it, and personal data is kept in one place only.
@@ -135,7 +134,7 @@ impl Ledger for SqliteLedger {
         &self,
         key: &EventKey,
         content_hash: &str,
-        request: &Value,
+        request: &str,
     ) -> Result<(Event, bool), LedgerError> {
         let presence = self.presence()?;
         let worker = presence.id();
@@ -143,7 +142,7 @@ impl Ledger for SqliteLedger {
             id: new_event_id(),
             key: key.clone(),
             content_hash: content_hash.to_owned(),
-            request: request.clone(),
+            request: request.to_owned(),
             accepted_at: now(),
             state: EventState::Accepted,
         };
@@ -151,7 +150,7 @@ impl Ledger for SqliteLedger {
             id: new.id.to_string(),
             key_hash: key_hash(key),
             content_hash: content_hash.to_owned(),
-            request: json_text(request),
+            request: request.to_owned(),
             accepted_at: to_text(new.accepted_at),
         };
         let known = self
@@ -361,10 +360,7 @@ impl EventRow {
             id: Uuid::parse_str(&self.id).map_err(|_| broken("id"))?,
             key,
             content_hash: self.content_hash,
-            request: match self.request {
-                Some(request) => serde_json::from_str(&request).map_err(|_| broken("request"))?,
-                None => Value::Null,
-            },
+            request: self.request.unwrap_or_default(),
             accepted_at: self
                 .accepted_at
                 .parse()

@@ -1,5 +1,4 @@
 use async_trait::async_trait;
-use serde_json::Value;
 use uuid::Uuid;
 
 use super::{Call, Recorded};
@@ -22,7 +21,7 @@ impl<P: Ledger> Ledger for Recorded<P> {
         &self,
         key: &EventKey,
         content_hash: &str,
-        request: &Value,
+        request: &str,
     ) -> Result<(Event, bool), LedgerError> {
         call("Accept event", "POST", "/events".to_owned())
             .record(

@@ -244,7 +244,8 @@ impl GenerationService {
         const PATIENCE: Duration = Duration::from_secs(20);
         const PAUSE: Duration = Duration::from_millis(50);
         let EventIdentity { key, content_hash } = &event.identity;
-        let request = AcceptedRequest::write(&event.response, self.requester.as_deref());
+        let request = AcceptedRequest::write(&event.response, self.requester.as_deref())
+            .map_err(|error| internal(&error))?;
         let asked_at = Instant::now();
         loop {
             let ledger = &self.ports.ledger;

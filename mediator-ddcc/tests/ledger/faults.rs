@@ -6,7 +6,6 @@ use mediator_ddcc::ledger::postgresql::{PostgreSqlLedger, PostgreSqlSettings};
 use mediator_ddcc::ledger::{Ledger as _, LedgerError};
 use mediator_ddcc::operation_outcome::OperationOutcome;
 use real_servers::postgresql::RealPostgreSql;
-use serde_json::json;
 
 use crate::store::{key, settings};
 
@@ -19,7 +18,7 @@ fn impatient(server: &RealPostgreSql) -> PostgreSqlSettings {
 }
 
 async fn accept(ledger: &PostgreSqlLedger, name: &str) -> Result<bool, LedgerError> {
-    let accepted = ledger.accept(&key(name), "h", &json!({"n": name})).await;
+    let accepted = ledger.accept(&key(name), "h", name).await;
     accepted.map(|(_, new)| new)
 }
 
@@ -125,12 +124,11 @@ async fn a_full_disk_is_told_and_nothing_half_written() {
     let long: String = (0..2_000)
         .map(|_| uuid::Uuid::new_v4().to_string())
         .collect();
-    let request = json!({ "text": long });
-    let error = ledger.accept(&key("b"), "h", &request).await.unwrap_err();
+    let error = ledger.accept(&key("b"), "h", &long).await.unwrap_err();
     assert!(matches!(error, LedgerError::Full), "{error}");
     assert_eq!(OperationOutcome::from(error).status, 503);
     assert_eq!(ledger.unfinished(10).await.unwrap().len(), 1);
     server.empty_disk().await;
-    let (_, new) = ledger.accept(&key("b"), "h", &request).await.unwrap();
+    let (_, new) = ledger.accept(&key("b"), "h", &long).await.unwrap();
     assert!(new);
 }

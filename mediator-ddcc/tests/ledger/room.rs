@@ -3,7 +3,6 @@
 use mediator_ddcc::database::DatabaseError;
 use mediator_ddcc::ledger::Ledger as _;
 use mediator_ddcc::ledger::sqlite::SqliteLedger;
-use serde_json::json;
 use tempfile::TempDir;
 
 use crate::store::{database, key};
@@ -16,7 +15,7 @@ async fn an_issued_event_takes_little_room() {
     let folder = TempDir::new().unwrap();
     let database = database(&folder).await;
     let ledger = SqliteLedger::new(database.clone());
-    let request = json!({"text": "x".repeat(REQUEST as usize)});
+    let request = "x".repeat(REQUEST as usize);
     for number in 0..EVENTS {
         let key = key(&number.to_string());
         let (event, _) = ledger.accept(&key, "h", &request).await.unwrap();

@@ -245,6 +245,7 @@ async fn what_was_interrupted_is_audited_as_who_sent_it() {
     });
     let key = mediator_ddcc::ledger::EventKey("interrupted".to_owned());
     use mediator_ddcc::ledger::Ledger as _;
+    let kept = kept.to_string();
     let (_, is_new) = ledger.accept(&key, "hash", &kept).await.unwrap();
     assert!(is_new);
     drop(ledger);

@@ -14,7 +14,6 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use serde_json::Value;
 use sqlx::postgres::{PgConnection, PgRow};
 use sqlx::{AssertSqlSafe, Row as _};
 use tokio::sync::Mutex;
@@ -158,7 +157,7 @@ impl Ledger for PostgreSqlLedger {
         &self,
         key: &EventKey,
         content_hash: &str,
-        request: &Value,
+        request: &str,
     ) -> Result<(Event, bool), LedgerError> {
         let connections = self.connections().await?;
         let worker = self.0.worker;
@@ -166,7 +165,7 @@ impl Ledger for PostgreSqlLedger {
             id: new_event_id(),
             key: key.clone(),
             content_hash: content_hash.to_owned(),
-            request: request.clone(),
+            request: request.to_owned(),
             accepted_at: now(),
             state: EventState::Accepted,
         };
@@ -174,7 +173,7 @@ impl Ledger for PostgreSqlLedger {
             id: new.id,
             key_hash: key_hash(key),
             content_hash: content_hash.to_owned(),
-            request: Some(request.to_string()),
+            request: Some(request.to_owned()),
             accepted_at: new.accepted_at,
             document_id: None,
         });
@@ -511,10 +510,7 @@ fn read_event(row: &PgRow, key: EventKey, worker: Uuid) -> Result<Event, LedgerE
         id: row.try_get("id").map_err(read("id"))?,
         key,
         content_hash: row.try_get("content_hash").map_err(read("content_hash"))?,
-        request: match request {
-            Some(request) => serde_json::from_str(&request).map_err(|_| broken("request"))?,
-            None => Value::Null,
-        },
+        request: request.unwrap_or_default(),
         accepted_at,
         state: match document_id {
             Some(document_id) => EventState::Issued { document_id },
