@@ -83,7 +83,8 @@ fn document(criterion: &mut Criterion) {
     let request = json!({"resourceType": "QuestionnaireResponse", "status": "completed"});
     criterion.bench_function("registration", |bencher| {
         bencher.iter(|| {
-            let registration = provide_document_bundle(&document, &set, &request, None).unwrap();
+            let registration =
+                provide_document_bundle(&document, &set, request.clone(), None).unwrap();
             registration.into_transaction()
         });
     });

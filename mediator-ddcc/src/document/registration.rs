@@ -83,7 +83,7 @@ impl fmt::Debug for Registration<'_> {
 pub fn provide_document_bundle<'a>(
     document: &'a SignedDocument,
     core_data_set: &CoreDataSet,
-    questionnaire_response: &Value,
+    questionnaire_response: Value,
     folder: Option<&Value>,
 ) -> Result<Registration<'a>, RegistrationError> {
     let hcid = &core_data_set.certificate.hcid;
@@ -261,13 +261,12 @@ impl<'a> Parts<'a> {
     }
 
     /// The QuestionnaireResponse under an id of ours: submitters' own ids may collide.
-    fn request(&self, document_id: Uuid, questionnaire_response: &Value) -> Value {
-        let mut request = questionnaire_response.clone();
-        if let Some(object) = request.as_object_mut() {
+    fn request(&self, document_id: Uuid, mut questionnaire_response: Value) -> Value {
+        if let Some(object) = questionnaire_response.as_object_mut() {
             object.insert("id".to_owned(), json!(request_id(document_id)));
             object.insert("subject".to_owned(), json!({"reference": self.patient}));
         }
-        request
+        questionnaire_response
     }
 
     fn issuer(&self) -> Value {

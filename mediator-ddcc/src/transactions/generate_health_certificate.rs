@@ -275,7 +275,7 @@ impl GenerationService {
     async fn issue_accepted(
         &self,
         accepted: &ledger::Event,
-        event: AcceptableEvent,
+        mut event: AcceptableEvent,
     ) -> Result<HealthCertificate, OperationOutcome> {
         let mut held = self.held_by_holder(&event).await?;
         let drafting = self.drafting(accepted, &event);
@@ -290,8 +290,13 @@ impl GenerationService {
             .document
             .finish(&signature)
             .map_err(|error| internal(&error))?;
-        for _ in 0..FOLDER_ATTEMPTS {
-            let registration = self.registration(accepted, &event, &document, held.as_ref())?;
+        for attempt in 0..FOLDER_ATTEMPTS {
+            // It was moved into the attempt before, and to copy it for a conflict would take time always.
+            if attempt > 0 {
+                let request = AcceptedRequest::read(&accepted.request);
+                event.response = request.map_err(|error| internal(&error))?.response;
+            }
+            let registration = self.registration(accepted, &mut event, &document, held.as_ref())?;
             let registered = self.ports.repository.provide_document_bundle(registration);
             match registered.await {
                 Ok(()) => {
@@ -404,14 +409,14 @@ impl GenerationService {
     fn registration<'a>(
         &self,
         accepted: &ledger::Event,
-        event: &AcceptableEvent,
+        event: &mut AcceptableEvent,
         document: &'a document::SignedDocument,
         held: Option<&Held>,
     ) -> Result<Registration<'a>, OperationOutcome> {
         let mut registration = document::registration::provide_document_bundle(
             document,
             &event.core_data_set,
-            &event.response,
+            event.response.take(),
             held.map(|held| &held.folder),
         )
         .map_err(|error| internal(&error))?;

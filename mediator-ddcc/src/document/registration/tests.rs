@@ -28,7 +28,7 @@ fn request() -> Value {
 fn transaction(sample: &Sample, folder: Option<&Value>) -> Value {
     let document = sample.document();
     let registration =
-        provide_document_bundle(&document, &sample.issue.set, &request(), folder).unwrap();
+        provide_document_bundle(&document, &sample.issue.set, request(), folder).unwrap();
     registration.into_transaction()
 }
 
@@ -149,7 +149,7 @@ fn a_folder_without_version_or_patient_is_refused() {
     no_patient["meta"]["versionId"] = json!("1");
     no_patient.as_object_mut().unwrap().remove("subject");
     for (folder, reason) in [(&folder, "versionId"), (&no_patient, "Patient")] {
-        let error = provide_document_bundle(&document, set, &request(), Some(folder));
+        let error = provide_document_bundle(&document, set, request(), Some(folder));
         let error = error.unwrap_err().to_string();
         assert!(error.contains(reason), "{error}");
     }
@@ -192,7 +192,7 @@ async fn the_embedded_repository_stores_what_the_transaction_would() {
             let folder = folder_of(&repository, sample).await;
             let set = &sample.issue.set;
             let registration =
-                provide_document_bundle(document, set, &request(), folder.as_ref()).unwrap();
+                provide_document_bundle(document, set, request(), folder.as_ref()).unwrap();
             if is_direct {
                 let stored = repository.provide_document_bundle(registration);
                 stored.await.unwrap();
@@ -215,7 +215,7 @@ async fn a_registered_document_is_stored_with_all_its_resources() {
     let sample = Sample::vaccination();
     let document = sample.document();
     let registration =
-        provide_document_bundle(&document, &sample.issue.set, &request(), None).unwrap();
+        provide_document_bundle(&document, &sample.issue.set, request(), None).unwrap();
     repository
         .provide_document_bundle(registration)
         .await

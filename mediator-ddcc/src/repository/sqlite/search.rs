@@ -58,10 +58,10 @@ const PARAMETERS: &[(&str, &str, &str, Kind)] = &[
 ];
 
 /// What a resource says of one parameter.
-struct Stated {
+struct Stated<'a> {
     parameter: &'static str,
-    system: String,
-    value: String,
+    system: &'a str,
+    value: &'a str,
 }
 
 /// One row of the index.
@@ -72,60 +72,50 @@ pub(super) struct IndexRow {
 }
 
 /// What `resource` is found by. `locations` are the places of what it refers to by `fullUrl`.
-fn stated(
+fn stated<'a>(
     resource_type: &str,
-    resource: &Value,
-    locations: &HashMap<String, String>,
-) -> Vec<Stated> {
+    resource: &'a Value,
+    locations: &'a HashMap<String, String>,
+) -> Vec<Stated<'a>> {
     let mut rows = Vec::new();
     for &(_, parameter, path, kind) in PARAMETERS.iter().filter(|row| row.0 == resource_type) {
         for element in elements(resource, path) {
-            let mut add = |parameter, system: Option<&str>, value: Option<&str>| {
-                if let Some(value) = value {
-                    rows.push(Stated {
-                        parameter,
-                        system: system.unwrap_or_default().to_owned(),
-                        value: value.to_owned(),
-                    });
-                }
-            };
-            let text = |element: &'_ Value, name: &str| {
-                element.get(name).and_then(Value::as_str).map(str::to_owned)
+            let mut add = |parameter, system: Option<&'a str>, value: Option<&'a str>| {
+                rows.extend(value.map(|value| Stated {
+                    parameter,
+                    system: system.unwrap_or_default(),
+                    value,
+                }));
             };
             match kind {
                 Kind::Code => add(parameter, None, element.as_str()),
-                Kind::Identifier => add(
-                    parameter,
-                    text(element, "system").as_deref(),
-                    text(element, "value").as_deref(),
-                ),
+                Kind::Identifier => {
+                    add(parameter, text(element, "system"), text(element, "value"));
+                }
                 Kind::Concept => {
                     for coding in elements(element, "/coding/*") {
-                        add(
-                            parameter,
-                            text(coding, "system").as_deref(),
-                            text(coding, "code").as_deref(),
-                        );
+                        add(parameter, text(coding, "system"), text(coding, "code"));
                     }
                 }
                 Kind::Reference => {
                     let reference = text(element, "reference");
-                    let place = reference.as_ref().map(|it| locations.get(it).unwrap_or(it));
-                    add(parameter, None, place.map(String::as_str));
+                    let place = reference.map(|it| locations.get(it).map_or(it, String::as_str));
+                    add(parameter, None, place);
                     if parameter == "patient"
                         && let Some(identifier) = element.get("identifier")
                     {
-                        add(
-                            PATIENT_IDENTIFIER,
-                            text(identifier, "system").as_deref(),
-                            text(identifier, "value").as_deref(),
-                        );
+                        let system = text(identifier, "system");
+                        add(PATIENT_IDENTIFIER, system, text(identifier, "value"));
                     }
                 }
             }
         }
     }
     rows
+}
+
+fn text<'a>(element: &'a Value, name: &str) -> Option<&'a str> {
+    element.get(name)?.as_str()
 }
 
 const PATIENT_IDENTIFIER: &str = "patient.identifier";
@@ -153,10 +143,10 @@ pub(super) fn stored_index(
     locations: &HashMap<String, String>,
 ) -> Vec<IndexRow> {
     let rows = stated(resource_type, resource, locations).into_iter();
-    rows.filter(|row| is_stored(row.parameter) && own_id(&row.value).as_deref() != Some(id))
+    rows.filter(|row| is_stored(row.parameter) && own_id(row.value).as_deref() != Some(id))
         .map(|row| IndexRow {
             parameter: row.parameter,
-            key: key(&row.value).to_owned(),
+            key: key(row.value).to_owned(),
         })
         .collect()
 }
@@ -299,26 +289,28 @@ pub(super) fn query(resource_type: &str, criteria: &[Criterion]) -> (String, Vec
 
 /// Whether a resource matches every criterion.
 pub(super) fn matches(resource_type: &str, resource: &Value, criteria: &[Criterion]) -> bool {
-    let rows = stated(resource_type, resource, &HashMap::new());
+    let nowhere = HashMap::new();
+    let rows = stated(resource_type, resource, &nowhere);
     criteria.iter().all(|criterion| {
         let Some((parameter, _)) = criterion.parameter else {
             // The query asked for these ids.
             return true;
         };
         rows.iter().any(|row| {
-            if row.parameter == "patient" && criterion.patients.contains(&row.value) {
+            if row.parameter == "patient"
+                && criterion
+                    .patients
+                    .iter()
+                    .any(|patient| patient == row.value)
+            {
                 return true;
             }
             row.parameter == parameter
                 && criterion.values.iter().any(|wanted| {
-                    wanted
-                        .value
-                        .as_ref()
-                        .is_none_or(|value| *value == row.value)
-                        && wanted
-                            .system
-                            .as_ref()
-                            .is_none_or(|system| *system == row.system)
+                    let is_or_any = |wanted: &Option<String>, stated: &str| {
+                        wanted.as_ref().is_none_or(|wanted| wanted == stated)
+                    };
+                    is_or_any(&wanted.value, row.value) && is_or_any(&wanted.system, row.system)
                 })
         })
     })
