@@ -8,10 +8,16 @@ use http::{Request, StatusCode};
 use http_body_util::{BodyExt as _, Full};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::TokioExecutor;
+use hyper_util::rt::{TokioExecutor, TokioTimer};
 
 const EVENT: &str = include_str!("../../../examples/requests/vaccination.json");
 pub(crate) const PATH: &str = "/ddcc/QuestionnaireResponse/$generateHealthCertificate";
+
+/// How long a client waits for an answer.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// How long a connection is kept for the next request: less than OpenHIM keeps it.
+const IDLE: Duration = Duration::from_secs(2);
 
 /// Clients that ask for certificates, each for the next when it has one.
 #[derive(Clone)]
@@ -39,7 +45,10 @@ impl Clients {
         let mut connector = HttpConnector::new();
         connector.set_nodelay(true);
         Self {
-            http: Client::builder(TokioExecutor::new()).build(connector),
+            http: Client::builder(TokioExecutor::new())
+                .pool_timer(TokioTimer::new())
+                .pool_idle_timeout(IDLE)
+                .build(connector),
             url: format!("{base}{PATH}"),
             token,
             run: run.to_owned(),
@@ -93,8 +102,17 @@ impl Clients {
         start.elapsed()
     }
 
-    /// What one more event is answered with.
+    /// What one more event is answered with; 504 when that is not in time, 502 when the connection
+    /// is closed instead.
     pub(crate) async fn answer(&self) -> (StatusCode, Bytes) {
+        let answer = tokio::time::timeout(PATIENCE, self.ask_once()).await;
+        match answer {
+            Ok(answer) => answer.unwrap_or((StatusCode::BAD_GATEWAY, Bytes::new())),
+            Err(_) => (StatusCode::GATEWAY_TIMEOUT, Bytes::new()),
+        }
+    }
+
+    async fn ask_once(&self) -> Option<(StatusCode, Bytes)> {
         let number = self.asked.fetch_add(1, Ordering::Relaxed);
         let name = format!("{}-{number}", self.run);
         let body = EVENT
@@ -105,9 +123,9 @@ impl Clients {
             request = request.header("authorization", format!("Bearer {token}"));
         }
         let request = request.body(Full::new(Bytes::from(body))).unwrap();
-        let response = self.http.request(request).await.unwrap();
+        let response = self.http.request(request).await.ok()?;
         let status = response.status();
-        let body = response.into_body().collect().await.unwrap().to_bytes();
-        (status, body)
+        let body = response.into_body().collect().await.ok()?.to_bytes();
+        Some((status, body))
     }
 }

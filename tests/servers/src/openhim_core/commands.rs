@@ -28,8 +28,12 @@ pub(super) fn database(installation: &Installation) -> Command {
     let classes = installation.path("database");
     let mut command = Command::new("java");
     command
-        .args(["-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"])
+        // It keeps every transaction with its bodies, a hundred kilobytes each.
+        .args(["-Xmx2g", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"])
         .arg("-Dorg.slf4j.simpleLogger.defaultLogLevel=warn")
+        // It answers with documents that another thread may change meanwhile, and closes the
+        // connection when one does; core's driver never answers what was asked on it.
+        .arg("-Dio.netty.eventLoopThreads=1")
         .arg("-cp")
         .arg(format!("{0}:{0}/*", classes.display()))
         .arg("Database");
