@@ -55,8 +55,9 @@ pub struct Event {
 #[async_trait]
 pub trait Ledger: Send + Sync {
     /// Records the event, or returns the one recorded earlier under the same key. The boolean
-    /// tells whether it is new. `request` is a text, to be given back as it is. Durable when this returns. The event is this process's to issue,
-    /// unless it has other content or its state says otherwise.
+    /// tells whether it is new. Durable when this returns. `request` is a text that is given back
+    /// as it is while the event is not issued. The event is this process's to issue, unless it has
+    /// other content or its state says otherwise.
     ///
     /// # Errors
     /// [`LedgerError`]; the event is not accepted then.
