@@ -6,12 +6,13 @@
 //! against libraries that others wrote.
 
 use std::io::Cursor;
+use std::ops::Range;
 use std::sync::OnceLock;
 
 use rxing::qrcode::common::{ErrorCorrectionLevel, Version};
 
 use crate::codes::qr_code::reed_solomon::Divisor;
-use crate::codes::qr_code::{ErrorCorrection, QUIET_ZONE, ROW_BYTES};
+use crate::codes::qr_code::{ErrorCorrection, QUIET_ZONE, ROW_WORDS};
 
 /// Pixels of an image along one side of a module.
 const SCALE: usize = 4;
@@ -21,10 +22,61 @@ type Reason = &'static str;
 
 const PATTERNS: Reason = "its patterns are not those of a QR code";
 
-/// The modules of a code: 1 is dark.
+/// The modules of a code.
 pub(super) struct Square {
+    /// Modules along one side.
     size: usize,
-    modules: Vec<u8>,
+    rows: Vec<Row>,
+}
+
+/// Words of a row: bit `x % 64` of word `x / 64` is set when the module in column `x` is dark.
+type Row = [u64; ROW_WORDS];
+
+/// The modules that a line of pixels shows, eight pixels in a byte, the left one highest and dark
+/// ones 0; `None` when there is something else than modules, or anything left of the columns
+/// `inside` or in those of the `quiet` zone right of them.
+fn row_of(line: &[u8], inside: &Row, quiet: &Row) -> Option<Row> {
+    let mut mixed = 0;
+    // Each module by one bit, with the quiet zone.
+    let mut modules = [0_u64; ROW_WORDS + 1];
+    for (sixteen, eight_bytes) in line.chunks(8).enumerate() {
+        let mut bytes = [0xFF; 8];
+        bytes
+            .get_mut(..eight_bytes.len())?
+            .copy_from_slice(eight_bytes);
+        let pixels = u64::from_le_bytes(bytes);
+        // A module is four pixels, half a byte: all light (1) or all dark.
+        mixed |= (pixels ^ pixels >> 1) & 0x7777_7777_7777_7777;
+        // The left module of two is in the upper half of its byte. What is far apart is moved
+        // together in steps.
+        let dark = !pixels & 0x1111_1111_1111_1111;
+        let bits = (dark >> 4 | dark << 1) & 0x0303_0303_0303_0303;
+        let bits = (bits | bits >> 6) & 0x000F_000F_000F_000F;
+        let bits = (bits | bits >> 12) & 0x0000_00FF_0000_00FF;
+        let bits = (bits | bits >> 24) & 0xFFFF;
+        *modules.get_mut(sixteen / 4)? |= bits << (sixteen % 4 * 16);
+    }
+    let mut row = Row::default();
+    for (word, [low, high]) in row.iter_mut().zip(modules.array_windows()) {
+        *word = low >> QUIET_ZONE | high << (64 - QUIET_ZONE);
+    }
+    let mut outside = modules[0] & ((1 << QUIET_ZONE) - 1);
+    for ((word, inside), quiet) in row.iter_mut().zip(inside).zip(quiet) {
+        outside |= *word & quiet;
+        *word &= inside;
+    }
+    (mixed == 0 && outside == 0).then_some(row)
+}
+
+/// A row with these columns dark.
+fn columns(range: Range<usize>) -> Row {
+    let mut columns = Row::default();
+    for x in range {
+        if let Some(word) = columns.get_mut(x / 64) {
+            *word |= 1 << (x % 64);
+        }
+    }
+    columns
 }
 
 /// What a code says.
@@ -43,6 +95,7 @@ impl Square {
             .map_err(|_| UNREADABLE)?;
         let info = reader.info();
         if (info.color_type, info.bit_depth) != (png::ColorType::Grayscale, png::BitDepth::One)
+            || info.interlaced
             || info.width != info.height
             || info.width > 1000
         {
@@ -54,81 +107,49 @@ impl Square {
             .filter(|size| (size + 2 * QUIET_ZONE) * SCALE == side)
             .ok_or(NOT_MODULES)?;
         let stride = side.div_ceil(8);
-        let mut pixels = vec![0; stride * side];
-        let frame = reader.next_frame(&mut pixels).map_err(|_| UNREADABLE)?;
-        if frame.line_size != stride {
-            return Err(UNREADABLE);
-        }
-        let mut modules = Vec::with_capacity(size * size);
-        let mut line = vec![0; 2 * stride];
-        for (y, lines) in pixels.chunks_exact(stride * SCALE).enumerate() {
-            let (first, others) = lines.split_at(stride);
-            if others.chunks_exact(stride).any(|line| line != first) {
+        let mut lines = vec![0; SCALE * stride];
+        let inside = columns(0..size);
+        let quiet = columns(size..size + QUIET_ZONE);
+        let mut rows = Vec::with_capacity(size);
+        for y in 0..size + 2 * QUIET_ZONE {
+            for line in lines.chunks_exact_mut(stride) {
+                reader.read_row(line).map_err(|_| UNREADABLE)?;
+            }
+            let (line, others) = lines.split_at(stride);
+            if others.chunks_exact(stride).any(|other| other != line) {
                 return Err(NOT_MODULES);
             }
-            // A module is four pixels, half a byte: all light (1) or all dark.
-            let mixed = first
-                .iter()
-                .fold(0, |mixed, byte| mixed | (byte ^ byte >> 1) & 0x77);
-            if mixed != 0 {
-                return Err(NOT_MODULES);
-            }
-            for (pair, byte) in line.chunks_exact_mut(2).zip(first) {
-                pair.copy_from_slice(&[!byte >> 4 & 1, !byte & 1]);
-            }
-            let (left, rest) = line.split_at(QUIET_ZONE);
-            let (inside, right) = rest.split_at(size);
-            let is_dark = |module: &u8| *module == 1;
-            if left
-                .iter()
-                .chain(right.iter().take(QUIET_ZONE))
-                .any(is_dark)
-            {
-                return Err(NOT_MODULES);
-            }
+            let row = row_of(line, &inside, &quiet).ok_or(NOT_MODULES)?;
             if (QUIET_ZONE..QUIET_ZONE + size).contains(&y) {
-                modules.extend_from_slice(inside);
-            } else if inside.iter().any(is_dark) {
+                rows.push(row);
+            } else if row != Row::default() {
                 return Err(NOT_MODULES);
             }
         }
-        Ok(Self { size, modules })
+        // Checksum and end of the file, too.
+        reader.finish().map_err(|_| UNREADABLE)?;
+        Ok(Self { size, rows })
     }
 
-    /// Whether these are the modules of a code, whose rows have eight modules in a byte, the left
-    /// one lowest.
-    pub(super) fn is(&self, size: usize, rows: impl Iterator<Item = [u8; ROW_BYTES]>) -> bool {
-        let own = self.modules.chunks_exact(self.size.max(1));
-        let is_same = |(own, row): (&[u8], [u8; ROW_BYTES])| {
-            let packed = own.chunks(8).map(|modules| {
-                let mut eight = [0; 8];
-                eight
-                    .iter_mut()
-                    .zip(modules)
-                    .for_each(|(to, from)| *to = *from);
-                // Moves the lowest bit of each byte into the highest one, side by side.
-                (u64::from_le_bytes(eight).wrapping_mul(0x0102_0408_1020_4080) >> 56) as u8
-            });
-            packed.zip(row).all(|(own, row)| own == row)
-        };
-        size == self.size && own.zip(rows).all(is_same)
+    /// Whether these are the modules of a code with these rows, 64 modules in a word, the left one
+    /// lowest.
+    pub(super) fn is(&self, size: usize, rows: impl Iterator<Item = Row>) -> bool {
+        size == self.size && rows.eq(self.rows.iter().copied())
     }
 
     /// Reads the code.
     pub(super) fn read(&self) -> Result<Reading, Reason> {
         let layout = Layout::of_size(self.size).ok_or(PATTERNS)?;
-        let module = |index: &u16| self.modules.get(usize::from(*index)).copied().unwrap_or(0);
-        if layout
-            .fixed
-            .iter()
-            .any(|(index, dark)| module(index) != *dark)
-        {
+        let words: Vec<u64> = self.rows.iter().flatten().copied().collect();
+        let is_as_fixed = |(word, (mask, dark)): (&u64, &(u64, u64))| word & mask == *dark;
+        if words.len() != layout.fixed.len() || !words.iter().zip(&layout.fixed).all(is_as_fixed) {
             return Err(PATTERNS);
         }
+        let module = |place: &Place| place.read(&words) as u32;
         let [first, second] = layout.format.each_ref().map(|copy| {
             copy.iter()
                 .rev()
-                .fold(0, |bits, index| bits << 1 | u32::from(module(index)))
+                .fold(0, |bits, place| bits << 1 | module(place))
         });
         let data = (first ^ FORMAT_MASK) >> 10;
         if first != second || format_information(data) != first {
@@ -141,19 +162,13 @@ impl Square {
             3 => (ErrorCorrection::Quartile, ErrorCorrectionLevel::Q),
             _ => return Err("its error correction is not one of ours"),
         };
-        let mask = data & 7;
-        let unmasked: Vec<u8> = self
-            .modules
+        let mask = layout.masks.get((data & 7) as usize).ok_or(PATTERNS)?;
+        let unmasked: Vec<u64> = words
             .iter()
-            .zip(&layout.masks)
-            .map(|(module, masks)| module ^ (masks >> mask & 1))
+            .zip(mask)
+            .map(|(word, mask)| word ^ mask)
             .collect();
-        let bit = |index: &u16| unmasked.get(usize::from(*index)).copied().unwrap_or(0);
-        let codewords: Vec<u8> = layout
-            .order
-            .chunks_exact(8)
-            .map(|indices| indices.iter().fold(0, |byte, index| byte << 1 | bit(index)))
-            .collect();
+        let codewords = layout.codewords(&unmasked);
         let data = data_codewords(layout.version, level, &codewords)?;
         let text = text(layout.version, &data)?;
         Ok(Reading {
@@ -189,14 +204,44 @@ fn remainder(mut value: u32, generator: u32, degree: u32) -> u32 {
 /// Where everything is in the codes of a version.
 struct Layout {
     version: u8,
-    /// Modules that are the same in every code: patterns and version information.
-    fixed: Vec<(u16, u8)>,
+    /// For each word of the rows the modules that are the same in every code, patterns and version
+    /// information, and which of them are dark.
+    fixed: Vec<(u64, u64)>,
     /// Both copies of the format information, the lowest bit first.
-    format: [[u16; 15]; 2],
+    format: [[Place; 15]; 2],
     /// The other modules, in the order in which codewords are placed.
-    order: Vec<u16>,
-    /// Bit `n` of a module's byte tells whether mask `n` inverts it.
-    masks: Vec<u8>,
+    order: Vec<Place>,
+    /// For each mask the modules that it inverts.
+    masks: [Vec<u64>; 8],
+}
+
+/// Where a module is, or two of a row side by side: bits of one word of the rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+struct Place {
+    word: u16,
+    shift: u8,
+    /// Also the one to the right, which is placed before.
+    are_two: bool,
+}
+
+impl Place {
+    /// Of one module.
+    fn of(x: usize, y: usize) -> Option<Self> {
+        Some(Self {
+            word: u16::try_from(y * ROW_WORDS + x / 64).ok()?,
+            shift: u8::try_from(x % 64).ok()?,
+            are_two: false,
+        })
+    }
+
+    fn modules(self) -> u32 {
+        1 + u32::from(self.are_two)
+    }
+
+    fn read(self, words: &[u64]) -> u64 {
+        let word = words.get(usize::from(self.word)).copied().unwrap_or(0);
+        word >> self.shift & ((1 << self.modules()) - 1)
+    }
 }
 
 impl Layout {
@@ -259,25 +304,25 @@ impl Layout {
                 set(short, long, bits >> n & 1 == 1);
             }
         }
-        let index = |(x, y): (usize, usize)| u16::try_from(y * size + x).ok();
-        let mut format = [[0; 15]; 2];
+        let mut format = [[Place::default(); 15]; 2];
         let [firsts, seconds] = &mut format;
         for (n, (first, second)) in firsts.iter_mut().zip(seconds).enumerate() {
-            *first = index(match n {
-                0..6 => (8, n),
-                6 | 7 => (8, n + 1),
-                8 => (7, 8),
-                _ => (14 - n, 8),
-            })?;
-            *second = index(if n < 8 {
-                (size - 1 - n, 8)
+            *first = match n {
+                0..6 => Place::of(8, n),
+                6 | 7 => Place::of(8, n + 1),
+                8 => Place::of(7, 8),
+                _ => Place::of(14 - n, 8),
+            }?;
+            *second = if n < 8 {
+                Place::of(size - 1 - n, 8)
             } else {
-                (8, size - 15 + n)
-            })?;
+                Place::of(8, size - 15 + n)
+            }?;
         }
-        let is_data = |index: &u16| {
-            fixed.get(usize::from(*index)) == Some(&None)
-                && !format.iter().any(|copy| copy.contains(index))
+        let is_data = |x: usize, y: usize| {
+            let place = Place::of(x, y)?;
+            let is_free = fixed.get(y * size + x) == Some(&None);
+            (is_free && !format.iter().any(|copy| copy.contains(&place))).then_some(place)
         };
         // Pairs of columns from the right, up and down in turn; the vertical timing pattern is
         // left out (section 7.7.3).
@@ -286,23 +331,50 @@ impl Layout {
         for (pair, right) in rights.enumerate() {
             for step in 0..size {
                 let y = if pair % 2 == 0 { size - 1 - step } else { step };
-                order.extend([(right, y), (right - 1, y)].into_iter().filter_map(index));
+                match (is_data(right, y), is_data(right - 1, y)) {
+                    (Some(right), Some(left)) if right.word == left.word => order.push(Place {
+                        are_two: true,
+                        ..left
+                    }),
+                    (right, left) => order.extend(right.into_iter().chain(left)),
+                }
             }
         }
-        order.retain(is_data);
-        let masks = (0..size * size)
-            .map(|index| mask_bits(index % size, index / size))
-            .collect();
-        let fixed = (0..).zip(&fixed);
+        let words = |is_set: &dyn Fn(usize, usize) -> bool| {
+            let mut words = vec![0; ROW_WORDS * size];
+            for (x, y) in square(size) {
+                if let Some(word) = words.get_mut(y * ROW_WORDS + x / 64) {
+                    *word |= u64::from(is_set(x, y)) << (x % 64);
+                }
+            }
+            words
+        };
+        let fixed = |x: usize, y: usize| fixed.get(y * size + x).copied().flatten();
+        let masks = words(&|x, y| fixed(x, y).is_some());
+        let dark = words(&|x, y| fixed(x, y) == Some(1));
         Some(Self {
             version,
-            fixed: fixed
-                .filter_map(|(index, dark)| Some((index, (*dark)?)))
-                .collect(),
+            fixed: masks.into_iter().zip(dark).collect(),
             format,
             order,
-            masks,
+            masks: std::array::from_fn(|mask| words(&|x, y| mask_bits(x, y) >> mask & 1 == 1)),
         })
+    }
+
+    /// Whole codewords of a code without its mask.
+    fn codewords(&self, words: &[u64]) -> Vec<u8> {
+        let mut codewords = Vec::with_capacity(self.order.len() / 4);
+        let (mut bits, mut count) = (0, 0);
+        for place in &self.order {
+            bits = bits << place.modules() | place.read(words);
+            count += place.modules();
+            if count >= 8 {
+                count -= 8;
+                // The eight that came first.
+                codewords.push((bits >> count) as u8);
+            }
+        }
+        codewords
     }
 }
 
@@ -481,12 +553,12 @@ mod tests {
     use super::*;
 
     fn square(code: &QrCode) -> Square {
-        let size = code.size();
-        let modules = (0..size * size).map(|n| u8::from(code.get_module(n % size, n / size)));
-        Square {
-            size: size as usize,
-            modules: modules.collect(),
+        let size = code.size() as usize;
+        let mut rows = vec![Row::default(); size];
+        for (x, y) in super::square(size) {
+            rows[y][x / 64] |= u64::from(code.get_module(x as i32, y as i32)) << (x % 64);
         }
+        Square { size, rows }
     }
 
     fn encode(segments: &[QrSegment], version: u8, level: QrCodeEcc, mask: u8) -> QrCode {
@@ -525,20 +597,20 @@ mod tests {
             let code = encode(&segments, version, QrCodeEcc::Quartile, 3);
             let square = square(&code);
             assert!(square.read().is_ok());
-            let capacity = Layout::of_size(square.size).unwrap().order.len();
-            let remainder_bits = capacity % 8;
+            let places = Layout::of_size(square.size).unwrap().order.iter();
+            let capacity: u32 = places.map(|place| place.modules()).sum();
             let mut unnoticed = 0;
-            for index in 0..square.modules.len() {
-                let mut modules = square.modules.clone();
-                modules[index] ^= 1;
+            for (x, y) in super::square(square.size) {
+                let mut rows = square.rows.clone();
+                rows[y][x / 64] ^= 1 << (x % 64);
                 let changed = Square {
                     size: square.size,
-                    modules,
+                    rows,
                 };
-                unnoticed += usize::from(changed.read().is_ok());
+                unnoticed += u32::from(changed.read().is_ok());
             }
             // They belong to no codeword.
-            assert_eq!(unnoticed, remainder_bits);
+            assert_eq!(unnoticed, capacity % 8);
         }
     }
 
@@ -564,22 +636,17 @@ mod tests {
         let side = (21 + 8) * 4;
         let dark = |x: u32, y: u32| (16..20).contains(&x) && (20..24).contains(&y);
         let read = Square::of_png(&image(side, &|x, y| !dark(x, y))).unwrap();
-        let rows = |dark_row: usize, row: [u8; ROW_BYTES]| {
-            (0..21).map(move |y| if y == dark_row { row } else { [0; ROW_BYTES] })
+        let rows = |dark_row: usize, row: Row| {
+            (0..21).map(move |y| if y == dark_row { row } else { Row::default() })
         };
-        let with = |index: usize, bits: u8| {
-            let mut row = [0; ROW_BYTES];
-            row[index] = bits;
-            row
-        };
-        assert!(read.is(21, rows(1, with(0, 1))));
-        assert!(!read.is(21, rows(0, with(0, 1))));
-        assert!(!read.is(21, rows(1, with(0, 3))));
-        assert!(!read.is(21, rows(1, [1; ROW_BYTES])));
-        assert!(!read.is(22, rows(1, with(0, 1))));
+        assert!(read.is(21, rows(1, [1, 0, 0])));
+        assert!(!read.is(21, rows(0, [1, 0, 0])));
+        assert!(!read.is(21, rows(1, [3, 0, 0])));
+        assert!(!read.is(21, rows(1, [1, 1, 1])));
+        assert!(!read.is(22, rows(1, [1, 0, 0])));
         let edge = |x: u32, y: u32| (96..100).contains(&x) && (20..24).contains(&y);
         let read = Square::of_png(&image(side, &|x, y| !edge(x, y))).unwrap();
-        assert!(read.is(21, rows(1, with(2, 1 << 4))));
+        assert!(read.is(21, rows(1, [1 << 20, 0, 0])));
         for wrong in [
             image(side, &|x, y| !dark(x, y) && (x, y) != (40, 40)),
             image(side, &|x, y| !dark(x, y) && x > 3),

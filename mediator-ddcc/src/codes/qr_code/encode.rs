@@ -55,10 +55,16 @@ impl Template {
         for (pair, right) in rights.enumerate() {
             for step in 0..size {
                 let y = if pair % 2 == 0 { size - 1 - step } else { step };
-                for x in [right, right - 1] {
-                    if !function.is_dark(x, y) {
-                        order.push(Place::of(x, y)?);
-                    }
+                let places = [right, right - 1].map(|x| {
+                    let place = Place::of(x, y);
+                    place.filter(|_| !function.is_dark(x, y))
+                });
+                match places {
+                    [Some(right), Some(left)] => match right.with_left() {
+                        Some(both) => order.push(both),
+                        None => order.extend([right, left]),
+                    },
+                    places => order.extend(places.into_iter().flatten()),
                 }
             }
         }
@@ -74,10 +80,16 @@ impl Template {
     /// Places codewords; no mask is applied and no format information drawn.
     fn place(&self, codewords: &[u8]) -> Modules {
         let mut modules = self.patterns.clone();
-        for (byte, places) in codewords.iter().zip(self.order.chunks(8)) {
-            for (bit, place) in (0..8).rev().zip(places) {
-                modules.add(*place, byte >> bit & 1);
+        let mut codewords = codewords.iter();
+        let (mut bits, mut count) = (0_u64, 0);
+        for place in &self.order {
+            if count < place.count() {
+                // After the last codeword there may be a few modules, which are light.
+                bits = bits << 8 | u64::from(codewords.next().copied().unwrap_or(0));
+                count += 8;
             }
+            count -= place.count();
+            modules.add(*place, bits >> count & ((1 << place.count()) - 1));
         }
         modules
     }

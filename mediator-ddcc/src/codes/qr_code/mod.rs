@@ -6,12 +6,13 @@ mod image;
 mod image_data;
 mod mask;
 mod modules;
+mod penalty;
 pub(crate) mod reed_solomon;
 mod segment;
 
 use super::CodeForm;
 use modules::Modules;
-pub(crate) use modules::ROW_BYTES;
+pub(crate) use modules::ROW_WORDS;
 use segment::Segment;
 
 /// Light modules around a code, in modules (ISO/IEC 18004 section 9.1).
@@ -123,10 +124,10 @@ impl QrCode {
         self.modules.is_dark(x, y)
     }
 
-    /// The rows, eight modules in a byte, the left one lowest.
-    pub(crate) fn rows(&self) -> impl Iterator<Item = [u8; ROW_BYTES]> {
+    /// The rows, 64 modules in a word, the left one lowest.
+    pub(crate) fn rows(&self) -> impl Iterator<Item = [u64; ROW_WORDS]> {
         let rows = self.modules.rows().iter();
-        rows.map(modules::Row::bytes_without_margin)
+        rows.map(modules::Row::words_without_margin)
     }
 
     /// Version, 1 to 40: 17 + 4 × version modules along one side.

@@ -6,15 +6,15 @@ pub(super) const MAXIMUM_SIZE: usize = 177;
 /// that are searched for reach four modules over the edge.
 pub(super) const MARGIN: usize = 4;
 
-/// Modules along one side of the largest code whose rows, with the margin, have 128 bits.
-pub(super) const NARROW: usize = 128 - MARGIN;
+/// Words of the bits of a row.
+pub(crate) const ROW_WORDS: usize = 3;
 
-/// Bytes of the bits of a row.
-pub(crate) const ROW_BYTES: usize = 24;
+/// Bytes of them.
+const ROW_BYTES: usize = ROW_WORDS * 8;
 
 /// One row: bit `x + MARGIN` of 192 is set when the module in column `x` is dark.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(super) struct Row([u64; 3]);
+pub(super) struct Row([u64; ROW_WORDS]);
 
 impl Row {
     /// A row with the modules of columns `0..size` dark, and no others.
@@ -49,122 +49,68 @@ impl Row {
         bytes
     }
 
-    pub(super) fn bytes_without_margin(&self) -> [u8; ROW_BYTES] {
-        self.shifted(MARGIN as isize).bytes()
+    pub(super) fn words_without_margin(&self) -> [u64; ROW_WORDS] {
+        let [a, b, c] = self.0;
+        [
+            a >> MARGIN | b << (64 - MARGIN),
+            b >> MARGIN | c << (64 - MARGIN),
+            c >> MARGIN,
+        ]
     }
 
-    /// The row of a code that is [`NARROW`] at most.
-    pub(super) fn narrow(&self) -> u128 {
-        let [low, high, _] = self.0;
-        u128::from(high) << 64 | u128::from(low)
+    /// The modules from the left margin on, 64 in a word, the left ones lower.
+    pub(super) fn words(&self) -> [u64; ROW_WORDS] {
+        self.0
     }
 
     fn zip(self, other: Self, combine: impl Fn(u64, u64) -> u64) -> Self {
         let ([a, b, c], [d, e, f]) = (self.0, other.0);
         Self([combine(a, d), combine(b, e), combine(c, f)])
     }
-}
 
-/// A row of modules as bits, the left ones lower.
-pub(super) trait Bits: Copy + Default + PartialEq {
-    /// Each module is that of the column `columns` (-63 to 63) further right.
-    fn shifted(self, columns: isize) -> Self;
-    fn and(self, other: Self) -> Self;
-    fn or(self, other: Self) -> Self;
-    fn xor(self, other: Self) -> Self;
-    /// `self` where `other` is light.
-    fn and_not(self, other: Self) -> Self;
-    fn not(self) -> Self;
-    fn count(self) -> u32;
-}
-
-impl Bits for Row {
-    fn shifted(self, columns: isize) -> Self {
-        let [a, b, c] = self.0;
-        let near = columns.unsigned_abs() % 64;
-        let far = 64 - near;
-        match columns {
-            0 => self,
-            1.. => Self([a >> near | b << far, b >> near | c << far, c >> near]),
-            _ => Self([a << near, b << near | a >> far, c << near | b >> far]),
-        }
-    }
-
-    fn and(self, other: Self) -> Self {
-        self.zip(other, |a, b| a & b)
-    }
-
-    fn or(self, other: Self) -> Self {
-        self.zip(other, |a, b| a | b)
-    }
-
-    fn xor(self, other: Self) -> Self {
+    pub(super) fn xor(self, other: Self) -> Self {
         self.zip(other, |a, b| a ^ b)
     }
 
-    fn and_not(self, other: Self) -> Self {
+    /// `self` where `other` is light.
+    pub(super) fn and_not(self, other: Self) -> Self {
         self.zip(other, |a, b| a & !b)
     }
-
-    fn not(self) -> Self {
-        self.xor(Self([u64::MAX; 3]))
-    }
-
-    fn count(self) -> u32 {
-        let [a, b, c] = self.0;
-        a.count_ones() + b.count_ones() + c.count_ones()
-    }
 }
 
-impl Bits for u128 {
-    fn shifted(self, columns: isize) -> Self {
-        match columns {
-            0.. => self >> columns,
-            _ => self << columns.unsigned_abs(),
-        }
-    }
-
-    fn and(self, other: Self) -> Self {
-        self & other
-    }
-
-    fn or(self, other: Self) -> Self {
-        self | other
-    }
-
-    fn xor(self, other: Self) -> Self {
-        self ^ other
-    }
-
-    fn and_not(self, other: Self) -> Self {
-        self & !other
-    }
-
-    fn not(self) -> Self {
-        !self
-    }
-
-    fn count(self) -> u32 {
-        self.count_ones()
-    }
-}
-
-/// Where a module is in [`Modules`].
+/// Where a module is in [`Modules`], or two of a row side by side.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Place {
     row: u8,
     word: u8,
     bit: u8,
+    count: u8,
 }
 
 impl Place {
+    /// Of one module.
     pub(super) fn of(x: usize, y: usize) -> Option<Self> {
         let bit = x + MARGIN;
         Some(Self {
             row: u8::try_from(y).ok()?,
             word: u8::try_from(bit / 64).ok()?,
             bit: u8::try_from(bit % 64).ok()?,
+            count: 1,
         })
+    }
+
+    /// Of this module and the one left of it; `None` when no word has both.
+    pub(super) fn with_left(self) -> Option<Self> {
+        Some(Self {
+            bit: self.bit.checked_sub(1)?,
+            count: 2,
+            ..self
+        })
+    }
+
+    /// How many modules.
+    pub(super) fn count(self) -> u32 {
+        self.count.into()
     }
 }
 
@@ -193,15 +139,15 @@ impl Modules {
         self.0.get(y).is_some_and(|row| row.get(x))
     }
 
-    /// Darkens a module where `dark` is 1. Which ones are is as good as random, so that a branch
-    /// would be guessed wrong half of the time.
-    pub(super) fn add(&mut self, place: Place, dark: u8) {
+    /// Darkens the modules of a place whose bits are 1, the left one lowest. Which ones are is as
+    /// good as random, so that a branch would be guessed wrong half of the time.
+    pub(super) fn add(&mut self, place: Place, dark: u64) {
         let word = self
             .0
             .get_mut(usize::from(place.row))
             .and_then(|row| row.0.get_mut(usize::from(place.word)));
         if let Some(word) = word {
-            *word |= u64::from(dark) << place.bit;
+            *word |= dark << place.bit;
         }
     }
 
@@ -209,5 +155,33 @@ impl Modules {
         if let Some(row) = self.0.get_mut(y) {
             row.set(x, dark);
         }
+    }
+}
+
+#[cfg(test)]
+pub(super) mod testing {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+
+    use qrcodegen::{Mask, QrCode, QrCodeEcc, QrSegment, Version};
+
+    use super::Modules;
+
+    /// As another library draws the text, of this version at least.
+    pub(crate) fn drawn(text: &str, level: QrCodeEcc, version: u8, mask: u8) -> Modules {
+        let code = QrCode::encode_segments_advanced(
+            &[QrSegment::make_alphanumeric(text)],
+            level,
+            Version::new(version),
+            Version::MAX,
+            Some(Mask::new(mask)),
+            false,
+        );
+        let code = code.unwrap();
+        let size = code.size() as usize;
+        let mut modules = Modules::light(size);
+        for (y, x) in (0..size).flat_map(|y| (0..size).map(move |x| (y, x))) {
+            modules.set(x, y, code.get_module(x as i32, y as i32));
+        }
+        modules
     }
 }
