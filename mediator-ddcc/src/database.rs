@@ -3,10 +3,11 @@
 //! Writers wait for the disk, not for each other: what arrives while one transaction is being
 //! synced goes into the next one together.
 
+mod checkpoint;
 mod readers;
 mod writer;
 
-use std::fs;
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,9 +21,6 @@ use self::readers::Readers;
 use self::writer::Writer;
 use crate::migrations;
 
-/// Pages of the log (4 KiB each) that are collected before they are moved into the database file: a
-/// page that changes often is moved once for all changes.
-const CHECKPOINT: u32 = 4_000;
 /// Kibibytes of pages that a connection keeps in memory.
 const CACHE: i64 = 2_048;
 /// Statements that a connection keeps prepared.
@@ -36,6 +34,8 @@ pub struct Database {
     path: Arc<Path>,
     readers: Readers,
     writer: Writer,
+    /// Closed after the connections: with any handle of a file a process loses its locks on it.
+    _file: Arc<File>,
 }
 
 /// Why the database did not do as asked.
@@ -92,7 +92,8 @@ impl Database {
             path: path.to_owned(),
             reason,
         };
-        prepare_file(path).map_err(|error| not_opened(error.to_string()))?;
+        let file = prepare_file(path).map_err(|error| not_opened(error.to_string()))?;
+        let file = Arc::new(file);
         let options = SqliteConnectOptions::new()
             .filename(path)
             .journal_mode(SqliteJournalMode::Wal)
@@ -105,12 +106,8 @@ impl Database {
             .await
             .map_err(|error| not_opened(error.to_string()))?;
         migrate(&mut migrating, path).await?;
-        let writing = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)
-            .and_then(|connection| {
-                connection.pragma_update(None, "synchronous", "FULL")?;
-                connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT)?;
-                Ok(connection)
-            })
+        let [writing, moving] = connect_to_write(path)
+            .and_then(|writing| Ok([writing, connect_to_write(path)?]))
             .map_err(|error| not_opened(error.to_string()))?;
         // Not the last connection, whose end would take the log away.
         let closed = migrating.close().await;
@@ -118,8 +115,10 @@ impl Database {
         let path: Arc<Path> = Arc::from(path);
         Ok(Self {
             readers: Readers::new(Arc::clone(&path)),
-            writer: Writer::start(writing).map_err(|error| not_opened(error.to_string()))?,
+            writer: Writer::start(writing, moving, Arc::clone(&file))
+                .map_err(|error| not_opened(error.to_string()))?,
             path,
+            _file: file,
         })
     }
 
@@ -197,6 +196,12 @@ pub(crate) fn connect(path: &Path, mode: OpenFlags) -> Result<Connection, rusqli
     Ok(connection)
 }
 
+fn connect_to_write(path: &Path) -> Result<Connection, rusqlite::Error> {
+    let connection = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+    connection.pragma_update(None, "synchronous", "FULL")?;
+    Ok(connection)
+}
+
 async fn migrate(connection: &mut SqliteConnection, path: &Path) -> Result<(), DatabaseError> {
     match migrations::SQLITE.run(connection).await {
         Ok(()) => Ok(()),
@@ -212,7 +217,7 @@ async fn migrate(connection: &mut SqliteConnection, path: &Path) -> Result<(), D
     }
 }
 
-fn prepare_file(path: &Path) -> std::io::Result<()> {
+fn prepare_file(path: &Path) -> std::io::Result<File> {
     if let Some(folder) = path.parent()
         && !folder.as_os_str().is_empty()
     {
@@ -226,7 +231,7 @@ fn prepare_file(path: &Path) -> std::io::Result<()> {
     options.append(true).create(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path).map(drop)
+    options.open(path)
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! Group commit: the one connection that writes, on a thread of its own.
 
+use std::fs::File;
 use std::io;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -10,6 +11,7 @@ use rusqlite::Connection;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
 use super::DatabaseError;
+use super::checkpoint::{COLLECTED, Checkpoints};
 
 /// Jobs that wait; more have to wait for a place in the queue.
 const QUEUE: usize = 1024;
@@ -56,11 +58,18 @@ impl Drop for Thread {
 }
 
 impl Writer {
-    pub(super) fn start(connection: Connection) -> io::Result<Self> {
+    /// `moving` is another connection to the same database, for what has nothing to do with jobs,
+    /// and `file` the file of both.
+    pub(super) fn start(
+        connection: Connection,
+        moving: Connection,
+        file: Arc<File>,
+    ) -> io::Result<Self> {
         let (queue, jobs) = channel();
+        let checkpoints = Checkpoints::of(&connection, moving, file, COLLECTED)?;
         let thread = std::thread::Builder::new()
             .name("database".to_owned())
-            .spawn(move || run(connection, &jobs))?;
+            .spawn(move || run(connection, checkpoints, &jobs))?;
         Ok(Self {
             queue,
             places: Arc::new(Semaphore::new(QUEUE)),
@@ -143,7 +152,7 @@ where
     }
 }
 
-fn run(connection: Connection, jobs: &Receiver<Job>) {
+fn run(connection: Connection, mut checkpoints: Checkpoints, jobs: &Receiver<Job>) {
     let mut group = Vec::with_capacity(GROUP);
     while let Ok(job) = jobs.recv() {
         group.push(job);
@@ -158,7 +167,10 @@ fn run(connection: Connection, jobs: &Receiver<Job>) {
         for job in group.drain(..) {
             job.run.answer(failure.clone());
         }
+        checkpoints.after_commit(&connection);
     }
+    // The log is taken away by the last connection.
+    drop(checkpoints);
     if let Err((_, error)) = connection.close() {
         tracing::warn!(%error, "the database was not closed in order; it recovers at the next start");
     }
