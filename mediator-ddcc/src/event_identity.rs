@@ -28,9 +28,9 @@ impl EventIdentity {
     pub(crate) fn of(response: &Value) -> Option<Self> {
         let elements = response.as_object()?.iter();
         let content = elements.filter(|(name, _)| !NOT_CONTENT.contains(&name.as_str()));
-        let mut canonical = Vec::new();
+        let mut canonical = String::new();
         canonical::write_object(content, &mut canonical).ok()?;
-        let content_hash = hex(&canonical);
+        let content_hash = hex(canonical.as_bytes());
         let part = |name: &str| {
             response
                 .pointer(&format!("/identifier/{name}"))

@@ -280,7 +280,7 @@ fn signing_input(header: &str, bundle: &Value) -> Result<Vec<u8>, NumberTooLarge
         .into_iter()
         .flatten()
         .filter(|(name, _)| !NOT_SIGNED.contains(&name.as_str()));
-    let mut canonical = Vec::new();
+    let mut canonical = String::new();
     canonical::write_object(signed, &mut canonical)?;
     let mut input = String::with_capacity(header.len() + 1 + canonical.len() * 4 / 3 + 4);
     input.push_str(header);
