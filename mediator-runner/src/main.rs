@@ -18,7 +18,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-// A tenth more certificates a second than with the system's: docs/decisions/release-build.md.
+// More certificates a second than with the system's, by a tenth to a third: docs/decisions/release-build.md.
 #[cfg(target_os = "linux")]
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
