@@ -99,7 +99,7 @@ pub use error::{CompileError, Findings, MapError, SyntaxError, TransformError, W
 pub use format::format;
 pub use library::{CompiledMaps, MapLibrary};
 pub use outline::MapOutline;
-pub use seeded_uuid::seeded_uuid;
+pub use seeded_uuid::{seeded_uuid, with_beginning_of};
 
 /// Runs the examples of the README.
 #[cfg(doctest)]

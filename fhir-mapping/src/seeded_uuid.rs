@@ -10,17 +10,23 @@ use uuid::{Builder, Uuid};
 /// index of a database: it writes fewer pages.
 #[must_use]
 pub fn seeded_uuid(seed: Uuid, name: &[u8]) -> Uuid {
-    const TIME: usize = 6;
     let hash = Uuid::new_v5(&seed, name);
-    if seed.get_version_num() != 7 {
-        return hash;
+    if seed.get_version_num() == 7 {
+        with_beginning_of(hash, seed)
+    } else {
+        hash
     }
-    let times = seed.into_bytes().into_iter().take(TIME);
-    let mut bytes = hash.into_bytes();
-    bytes
-        .iter_mut()
-        .zip(times)
-        .for_each(|(byte, time)| *byte = time);
+}
+
+/// The first UUID with the beginning of the other one, the 48 bits that are the time in version 7;
+/// it is version 8.
+#[must_use]
+pub fn with_beginning_of(uuid: Uuid, other: Uuid) -> Uuid {
+    const BEGINNING: usize = 6;
+    let [mut bytes, other] = [uuid, other].map(Uuid::into_bytes);
+    for (byte, beginning) in bytes.iter_mut().zip(other).take(BEGINNING) {
+        *byte = beginning;
+    }
     Builder::from_custom_bytes(bytes).into_uuid()
 }
 

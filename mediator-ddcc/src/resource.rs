@@ -19,6 +19,11 @@ pub(crate) fn text<'a>(value: &'a Value, pointer: &str) -> &'a str {
         .unwrap_or_default()
 }
 
+/// The text of this property, when it has one.
+pub(crate) fn property<'a>(value: &'a Value, name: &str) -> Option<&'a str> {
+    value.get(name)?.as_str()
+}
+
 /// Takes away what a repository adds to what is read; FHIR has no empty `meta`.
 pub(crate) fn remove_version(resource: &mut Value) {
     let Some(object) = resource.as_object_mut() else {

@@ -2,7 +2,7 @@
 //! test in the order of issue (profile `DDCCFolder`).
 
 use serde_json::{Value, json};
-use uuid::{Builder, Uuid};
+use uuid::Uuid;
 
 use super::registration::document_reference_id;
 use super::{URI, derived, urn};
@@ -32,14 +32,7 @@ pub fn id(hcid: &Identifier) -> Uuid {
 /// Id of the Patient that a new folder is about. It begins as the folder's does, so that a database
 /// has both on one page.
 pub(super) fn new_patient(folder_id: Uuid) -> Uuid {
-    const COMMON: usize = 6;
-    let mut bytes = derived(folder_id, "Patient").into_bytes();
-    let common = folder_id.into_bytes().into_iter().take(COMMON);
-    bytes
-        .iter_mut()
-        .zip(common)
-        .for_each(|(byte, common)| *byte = common);
-    Builder::from_custom_bytes(bytes).into_uuid()
+    fhir_mapping::with_beginning_of(derived(folder_id, "Patient"), folder_id)
 }
 
 /// Id of the Patient that a folder is about.

@@ -5,6 +5,7 @@ use unicode_normalization::UnicodeNormalization as _;
 
 use crate::core_data_set::CoreDataSet;
 use crate::fhir_date;
+use crate::resource::property;
 
 /// Whether the core data set is about the person whose Patient is stored under its HCID. In this
 /// order:
@@ -40,8 +41,8 @@ pub fn are_same(patient: &Value, other: &Value) -> bool {
 pub fn with_identifier(patient: &Value, core_data_set: &CoreDataSet) -> Option<Value> {
     let claimed = core_data_set.identifier.as_ref()?;
     let is_claimed = |known: &Value| {
-        text(known, "system") == claimed.system.as_deref()
-            && text(known, "value") == Some(&claimed.value)
+        property(known, "system") == claimed.system.as_deref()
+            && property(known, "value") == Some(&claimed.value)
     };
     if array(patient, "identifier").any(is_claimed) {
         return None;
@@ -65,9 +66,9 @@ struct Claim<'a> {
 impl<'a> Claim<'a> {
     fn of(patient: &'a Value) -> Self {
         Self {
-            birth_date: text(patient, "birthDate"),
+            birth_date: property(patient, "birthDate"),
             identifiers: array(patient, "identifier")
-                .filter_map(|known| Some((text(known, "system"), text(known, "value")?)))
+                .filter_map(|known| Some((property(known, "system"), property(known, "value")?)))
                 .collect(),
             names: array(patient, "name")
                 .map(|name| folded(&full_name(name)))
@@ -109,12 +110,12 @@ fn contradict(known: &str, claimed: &str) -> bool {
 }
 
 fn full_name(name: &Value) -> String {
-    if let Some(text) = text(name, "text") {
+    if let Some(text) = property(name, "text") {
         return text.to_owned();
     }
     array(name, "given")
         .filter_map(Value::as_str)
-        .chain(text(name, "family"))
+        .chain(property(name, "family"))
         .collect::<Vec<_>>()
         .join(" ")
 }
@@ -137,10 +138,6 @@ fn array<'a>(value: &'a Value, name: &str) -> impl Iterator<Item = &'a Value> {
         .and_then(Value::as_array)
         .into_iter()
         .flatten()
-}
-
-fn text<'a>(value: &'a Value, name: &str) -> Option<&'a str> {
-    value.get(name)?.as_str()
 }
 
 #[cfg(test)]

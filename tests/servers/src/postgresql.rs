@@ -384,6 +384,8 @@ impl RealPostgreSql {
             format!("port={}", self.port),
             "unix_socket_directories=".to_owned(),
             "shared_buffers=32MB".to_owned(),
+            // In its folder: a server that is killed takes away nothing that it shares elsewhere.
+            "dynamic_shared_memory_type=mmap".to_owned(),
         ];
         if self.kind == Kind::Tls {
             settings.push("ssl=on".to_owned());

@@ -7,6 +7,7 @@ use std::collections::HashMap;
 use serde_json::{Map, Value};
 
 use super::reference;
+use crate::resource::property;
 
 /// A document with the place of each of its entries in the repository.
 pub(super) struct Holder<'a> {
@@ -38,7 +39,7 @@ impl<'a> Holder<'a> {
 
     fn held(&self, resource_type: &str, id: &str) -> Option<&'a Value> {
         let held = self.resources.get(format!("urn:uuid:{id}").as_str())?;
-        (text(held, "resourceType") == Some(resource_type)).then_some(*held)
+        (property(held, "resourceType") == Some(resource_type)).then_some(*held)
     }
 }
 
@@ -59,7 +60,7 @@ pub(super) fn locations(document: &Value, moved: &Map<String, Value>) -> HashMap
 pub(super) fn resources(document: &Value) -> impl Iterator<Item = (&str, &str, &Value)> {
     entries(document).filter_map(|(full_url, resource)| {
         let id = full_url.strip_prefix("urn:uuid:")?;
-        Some((text(resource, "resourceType")?, id, resource))
+        Some((property(resource, "resourceType")?, id, resource))
     })
 }
 
@@ -92,16 +93,12 @@ fn entries(document: &Value) -> impl Iterator<Item = (&str, &Value)> {
     entries
         .into_iter()
         .flatten()
-        .filter_map(|entry| Some((text(entry, "fullUrl")?, entry.get("resource")?)))
+        .filter_map(|entry| Some((property(entry, "fullUrl")?, entry.get("resource")?)))
 }
 
 fn default_location(full_url: &str, resource: &Value) -> Option<String> {
     let id = full_url.strip_prefix("urn:uuid:")?;
-    Some(format!("{}/{id}", text(resource, "resourceType")?))
-}
-
-fn text<'a>(value: &'a Value, name: &str) -> Option<&'a str> {
-    value.get(name)?.as_str()
+    Some(format!("{}/{id}", property(resource, "resourceType")?))
 }
 
 /// Notes the first place that each `fullUrl` in `held` became in `stored`.

@@ -7,6 +7,7 @@ use uuid::Uuid;
 
 use super::super::RepositoryError;
 use super::reference::is_type;
+use crate::resource::property;
 
 /// How a search parameter reads an element (FHIR R4 3.1.1.4).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -90,32 +91,36 @@ fn stated<'a>(
             match kind {
                 Kind::Code => add(parameter, None, element.as_str()),
                 Kind::Identifier => {
-                    add(parameter, text(element, "system"), text(element, "value"));
+                    add(
+                        parameter,
+                        property(element, "system"),
+                        property(element, "value"),
+                    );
                 }
                 Kind::Concept => {
                     for coding in elements(element, "/coding/*") {
-                        add(parameter, text(coding, "system"), text(coding, "code"));
+                        add(
+                            parameter,
+                            property(coding, "system"),
+                            property(coding, "code"),
+                        );
                     }
                 }
                 Kind::Reference => {
-                    let reference = text(element, "reference");
+                    let reference = property(element, "reference");
                     let place = reference.map(|it| locations.get(it).map_or(it, String::as_str));
                     add(parameter, None, place);
                     if parameter == "patient"
                         && let Some(identifier) = element.get("identifier")
                     {
-                        let system = text(identifier, "system");
-                        add(PATIENT_IDENTIFIER, system, text(identifier, "value"));
+                        let system = property(identifier, "system");
+                        add(PATIENT_IDENTIFIER, system, property(identifier, "value"));
                     }
                 }
             }
         }
     }
     rows
-}
-
-fn text<'a>(element: &'a Value, name: &str) -> Option<&'a str> {
-    element.get(name)?.as_str()
 }
 
 const PATIENT_IDENTIFIER: &str = "patient.identifier";
