@@ -235,7 +235,7 @@ mod tests {
     }
 
     #[test]
-    fn what_somebody_reads_stays_in_the_log_as_long_as_he_does() {
+    fn what_is_being_read_stays_in_the_log_until_it_is_read() {
         let mut fixture = Fixture::new();
         fixture.commit();
         let reading = connect(&fixture.path);

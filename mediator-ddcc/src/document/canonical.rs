@@ -4,7 +4,7 @@
 
 use serde_json::{Number, Value};
 
-use crate::json_text::write_text;
+use crate::json_text::{self, write_text};
 
 /// Whole numbers up to this are the same in every JSON implementation (RFC 7493 2.2).
 const MAXIMUM_NUMBER: u64 = (1 << 53) - 1;
@@ -41,12 +41,9 @@ pub(crate) fn write_object<'a>(
 
 fn write(value: &Value, out: &mut String) -> Result<(), NumberTooLarge> {
     match value {
-        Value::Null => out.push_str("null"),
-        Value::Bool(true) => out.push_str("true"),
-        Value::Bool(false) => out.push_str("false"),
         Value::Number(number) => write_number(number, out)?,
         // What serde_json escapes, and how, is what RFC 8785 3.2.2.2 asks for.
-        Value::String(text) => write_text(text, out),
+        Value::Null | Value::Bool(_) | Value::String(_) => json_text::write(value, out),
         Value::Array(values) => {
             out.push('[');
             for (index, value) in values.iter().enumerate() {

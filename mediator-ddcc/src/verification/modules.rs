@@ -126,7 +126,7 @@ impl Square {
                 return Err(NOT_MODULES);
             }
         }
-        // Checksum and end of the file, too.
+        // What follows the pixels, too: checksum of the chunk and end of the file.
         reader.finish().map_err(|_| UNREADABLE)?;
         Ok(Self { size, rows })
     }
@@ -647,7 +647,14 @@ mod tests {
         let edge = |x: u32, y: u32| (96..100).contains(&x) && (20..24).contains(&y);
         let read = Square::of_png(&image(side, &|x, y| !edge(x, y))).unwrap();
         assert!(read.is(21, rows(1, [1 << 20, 0, 0])));
+        let whole = image(side, &|x, y| !dark(x, y));
+        let mut damaged = whole.clone();
+        // The chunk that ends the file has twelve bytes; before it is a checksum.
+        let checksum = damaged.len() - 13;
+        damaged[checksum] ^= 1;
         for wrong in [
+            whole[..whole.len() - 12].to_vec(),
+            damaged,
             image(side, &|x, y| !dark(x, y) && (x, y) != (40, 40)),
             image(side, &|x, y| !dark(x, y) && x > 3),
             image(side + 1, &|x, y| !dark(x, y)),

@@ -19,11 +19,12 @@ pub(super) fn best(
         ErrorCorrection::Medium => 0,
         ErrorCorrection::Quartile => 3,
     };
-    let mut candidates =
+    let candidates =
         std::array::from_fn(|mask| masked(unmasked, &template.masks[mask], level, mask as u8));
     let penalties = penalties(&candidates);
-    let best = (0..penalties.len()).min_by_key(|mask| penalties[*mask]);
-    std::mem::replace(&mut candidates[best.unwrap_or(0)], Modules::light(0))
+    let best = candidates.into_iter().zip(penalties);
+    let best = best.min_by_key(|(_, penalty)| *penalty);
+    best.map_or_else(|| unmasked.clone(), |(code, _)| code)
 }
 
 /// The code under a mask.
