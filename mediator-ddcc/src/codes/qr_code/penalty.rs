@@ -190,7 +190,7 @@ impl<S: Simd, const WORDS: usize> Rows<S, WORDS> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     #![allow(clippy::unwrap_used, reason = "tests")]
 
     use proptest::prelude::*;
@@ -200,7 +200,7 @@ mod tests {
     use super::*;
 
     /// The penalties as the standard words them, module by module.
-    fn penalty_by_the_book(modules: &Modules) -> u64 {
+    pub(crate) fn penalty_by_the_book(modules: &Modules) -> u64 {
         let size = modules.size();
         let mut penalty = 0;
         let line = |n: usize, vertical: bool| -> Vec<bool> {
@@ -259,7 +259,7 @@ mod tests {
         /// Rows of one, two and three words.
         #[test]
         fn penalties_are_those_of_the_standard(
-            text in "[0-9A-Z]{1,90}",
+            text in "[0-9A-Z]{1,400}",
             version in prop_oneof![3_u8..=10, 11_u8..=26, 27_u8..=40],
         ) {
             let codes = std::array::from_fn(|mask| {
